@@ -1,0 +1,147 @@
+/**
+ * The run's log: facts, past tense, written once. The state is a fold over them (`fold.ts`).
+ * `at` is milliseconds since the epoch, set when the fact is appended; `by` is a Slack user id, `terminal:<login>` or `bot`.
+ */
+export type Fact = { readonly at: number } & FactBody;
+
+export type FactBody =
+  | ({ readonly type: 'run.started' } & RunHeader)
+  | { readonly type: 'step.started'; readonly step: string; readonly attempt: number; readonly token: number }
+  | { readonly type: 'fact.recorded'; readonly step: string; readonly key: string; readonly value: unknown }
+  | { readonly type: 'step.done'; readonly step: string; readonly evidence: string; readonly changed: boolean }
+  | {
+      readonly type: 'step.blocked';
+      readonly step: string;
+      readonly code: string;
+      readonly reason: string;
+      readonly remedy: string;
+      readonly fate: 'human' | 'fatal';
+      readonly undoing: boolean;
+      readonly file?: { readonly name: string; readonly content: string };
+    }
+  | { readonly type: 'step.skipped'; readonly step: string; readonly by: string; readonly reason: string }
+  | { readonly type: 'step.undone'; readonly step: string; readonly how: 'undone' | 'kept'; readonly why: string }
+  | {
+      readonly type: 'gate.asked';
+      readonly gate: string;
+      readonly step: string;
+      readonly nonce: string;
+      readonly planHash: string;
+      readonly plan: readonly string[];
+      readonly shown: readonly string[];
+      readonly question: string;
+      readonly expiresAt: number;
+      readonly because?: string;
+    }
+  | { readonly type: 'gate.expired'; readonly gate: string; readonly nonce: string }
+  | {
+      readonly type: 'vote.cast';
+      readonly gate: string;
+      readonly nonce: string;
+      readonly by: string;
+      readonly vote: 'approve' | 'reject';
+      readonly reason?: string;
+    }
+  | { readonly type: 'vote.withdrawn'; readonly gate: string; readonly nonce: string; readonly by: string }
+  | {
+      readonly type: 'gate.decided';
+      readonly gate: string;
+      readonly nonce: string;
+      readonly decision: 'approved' | 'rejected';
+      readonly by: readonly string[];
+      readonly planHash: string;
+      readonly reason?: string;
+    }
+  | {
+      readonly type: 'task.asked';
+      readonly step: string;
+      readonly what: readonly string[];
+      readonly verifiedBy: string;
+      readonly expects?: string;
+      readonly file?: { readonly name: string; readonly content: string };
+      readonly because?: string;
+    }
+  | { readonly type: 'task.done'; readonly step: string; readonly by: string; readonly answer: string }
+  | { readonly type: 'retry.requested'; readonly step: string; readonly by: string }
+  | { readonly type: 'pause.requested'; readonly by: string; readonly reason: string }
+  | { readonly type: 'run.resumed'; readonly by: string }
+  | { readonly type: 'abort.requested'; readonly by: string; readonly reason: string }
+  | { readonly type: 'undo.begun'; readonly reason: string }
+  | { readonly type: 'deadline.set'; readonly dueAt: number }
+  | { readonly type: 'promotion.called' }
+  | { readonly type: 'promotion.refused'; readonly reason: string }
+  | { readonly type: 'give-back.begun'; readonly reason: string }
+  | { readonly type: 'writes.given-back'; readonly offForMs: number }
+  | { readonly type: 'note'; readonly by: string; readonly text: string }
+  | { readonly type: 'run.finished' }
+  | { readonly type: 'run.aborted' };
+
+export type FactType = FactBody['type'];
+
+/** What never changes in a run. */
+export interface RunHeader {
+  /** `PG-1` */
+  readonly run: string;
+  /** Random; what ids outside are made from. */
+  readonly uid: string;
+  readonly service: string;
+  readonly environment: string;
+  readonly from: number;
+  readonly to: number;
+  readonly by: string;
+  readonly channel: string;
+  /** The ids of the runbook's steps in order, as they were when the run began. */
+  readonly steps: readonly string[];
+  /** The format of these facts. */
+  readonly format: 1;
+}
+
+/**
+ * Does the fact end an execution or allow a new one? Only those move the epoch, and the epoch names the job: counting
+ * a fact that is written inside `apply` made a second job of the same step (measured). A new fact without an entry
+ * does not compile.
+ */
+export const movesEpoch = {
+  'run.started': true,
+  'step.started': false,
+  'fact.recorded': false,
+  'step.done': true,
+  'step.blocked': true,
+  'step.skipped': true,
+  'step.undone': true,
+  'gate.asked': false,
+  'gate.expired': false,
+  'vote.cast': false,
+  'vote.withdrawn': false,
+  'gate.decided': true,
+  'task.asked': false,
+  'task.done': true,
+  'retry.requested': true,
+  'pause.requested': false,
+  'run.resumed': true,
+  'abort.requested': false,
+  'undo.begun': true,
+  'deadline.set': false,
+  'promotion.called': false,
+  'promotion.refused': false,
+  'give-back.begun': false,
+  'writes.given-back': true,
+  note: false,
+  'run.finished': false,
+  'run.aborted': false,
+} as const satisfies Record<FactType, boolean>;
+
+/** Facts that only the owner of the run's lease may write. */
+export const needsLease = {
+  'step.started': true,
+  'fact.recorded': true,
+  'step.done': true,
+  'step.blocked': true,
+  'step.undone': true,
+  'gate.asked': true,
+  'task.asked': true,
+  'deadline.set': true,
+  'promotion.called': true,
+  'promotion.refused': true,
+  'writes.given-back': true,
+} as const satisfies Partial<Record<FactType, true>>;

@@ -1,0 +1,41 @@
+import type { Fact, FactBody, RunHeader } from './facts.ts';
+import type { Progress } from './step.ts';
+
+/** Where runs are kept. Implemented in jobs/ on Redis. */
+export interface RunLog {
+  /**
+   * The run's first facts, its place in the index and the claim on service and environment, in one atomic call.
+   * Gives the run's name, or the unfinished run that holds the environment. `header.run` is filled in by it.
+   */
+  start(header: Omit<RunHeader, 'run'>): Promise<{ readonly started: string } | { readonly heldBy: string }>;
+  read(run: string): Promise<readonly Fact[]>;
+  /** Push only if the log is `seen` facts long and, where the facts need it, `token` owns the lease. `at` is set by Redis' clock. */
+  append(run: string, seen: number, facts: readonly FactBody[], token?: number): Promise<'appended' | 'stale' | 'not-owner'>;
+  /** Newest first. */
+  runs(): Promise<readonly { readonly run: string; readonly service: string; readonly environment: string; readonly active: boolean }[]>;
+  setProgress(run: string, step: string, progress: Progress): Promise<void>;
+  progress(run: string): Promise<(Progress & { readonly step: string; readonly at: number }) | undefined>;
+  /** Calls back after every append and progress of any run. Gives the function that ends it. */
+  watch(listener: (run: string) => void): Promise<() => Promise<void>>;
+}
+
+/** Queues what the run owes next. Implemented in jobs/ on BullMQ; idempotent. */
+export interface Dispatcher {
+  advance(run: string): Promise<void>;
+  /** A read-only look by a worker: gives what it says. */
+  look(request: LookRequest): Promise<LookAnswer>;
+}
+export type LookRequest =
+  /** `run` absent: a plan before any run. */
+  | { readonly kind: 'plan'; readonly service: string; readonly environment: string; readonly to?: number; readonly run?: string }
+  | { readonly kind: 'preflight'; readonly service: string; readonly environment: string; readonly to?: number };
+export interface LookAnswer {
+  readonly lines: readonly { readonly step: string; readonly title: string; readonly state: string; readonly text: readonly string[] }[];
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** Who may do what. Implemented in slack/ (user groups, ids), fails closed. */
+export interface Directory {
+  /** The roles of a person, as the service file gives them. */
+  roles(user: string, people: Readonly<Record<string, readonly string[]>>): Promise<ReadonlySet<string>>;
+}

@@ -1,0 +1,132 @@
+import type { RunHeader } from './facts.ts';
+import type { Impact, Progress } from './step.ts';
+
+/** What the engine knows of each step without its code: made from the runbook, given to fold and next as data. */
+export interface StepShape {
+  readonly id: string;
+  readonly title: string;
+  readonly phase: string;
+  readonly impact: Impact;
+  readonly gated: boolean;
+  readonly skippable: boolean;
+  readonly irreversible: boolean;
+  readonly undo: 'function' | 'keep' | 'irreversible' | 'ask';
+  readonly writeStop?: 'gate' | 'within' | 'promotion' | 'after-promotion';
+}
+export type RunbookShape = readonly StepShape[];
+
+export interface StepState {
+  readonly id: string;
+  readonly status: 'pending' | 'started' | 'done' | 'skipped' | 'blocked' | 'undone' | 'kept';
+  readonly attempts: number;
+  readonly startedAt: number | undefined;
+  readonly endedAt: number | undefined;
+  readonly evidence: string | undefined;
+  readonly changed: boolean;
+}
+export interface Vote {
+  readonly by: string;
+  readonly at: number;
+  readonly vote: 'approve' | 'reject';
+  readonly reason: string | undefined;
+}
+export interface OpenGate {
+  /** The step's id, or `undo:<step>`. */
+  readonly gate: string;
+  readonly step: string;
+  readonly nonce: string;
+  readonly planHash: string;
+  readonly plan: readonly string[];
+  readonly shown: readonly string[];
+  readonly question: string;
+  readonly askedAt: number;
+  readonly expiresAt: number;
+  readonly expired: boolean;
+  /** Why it was asked again. */
+  readonly because: string | undefined;
+  readonly votes: readonly Vote[];
+}
+export interface OpenTask {
+  readonly step: string;
+  readonly what: readonly string[];
+  readonly verifiedBy: string;
+  readonly expects: string | undefined;
+  readonly askedAt: number;
+  readonly because: string | undefined;
+}
+export interface Blocked {
+  readonly step: string;
+  readonly at: number;
+  readonly code: string;
+  readonly reason: string;
+  readonly remedy: string;
+  readonly fate: 'human' | 'fatal';
+  readonly undoing: boolean;
+  readonly skippable: boolean;
+}
+export type RunStatus =
+  | 'nothing'
+  | 'running'
+  | 'waiting-gate'
+  | 'waiting-task'
+  | 'blocked'
+  | 'pausing'
+  | 'paused'
+  | 'aborting'
+  | 'undoing'
+  | 'giving-back'
+  | 'finished'
+  | 'aborted';
+
+/** The fold of a run's log. Derived; never stored. */
+export interface RunState {
+  readonly header: RunHeader | undefined;
+  /** The number of facts read: what compare-and-append compares. */
+  readonly version: number;
+  readonly epoch: number;
+  readonly status: RunStatus;
+  readonly steps: readonly StepState[];
+  /** The step that is executed, waited for or asked about now. */
+  readonly current: string | undefined;
+  readonly gate: OpenGate | undefined;
+  /** By gate: the plan that people approved, and who. */
+  readonly approved: ReadonlyMap<string, { readonly planHash: string; readonly by: readonly string[]; readonly at: number }>;
+  /** Gates of undo steps that people rejected: kept. */
+  readonly rejected: ReadonlySet<string>;
+  readonly task: OpenTask | undefined;
+  readonly answers: ReadonlyMap<string, { readonly by: string; readonly answer: string }>;
+  readonly blocked: Blocked | undefined;
+  /** The ledger: step → key → value. */
+  readonly records: ReadonlyMap<string, ReadonlyMap<string, unknown>>;
+  readonly pause: { readonly by: string; readonly reason: string; readonly at: number } | undefined;
+  readonly abort: { readonly by: string; readonly reason: string; readonly at: number } | undefined;
+  readonly deadlineAt: number | undefined;
+  readonly promotionCalled: boolean;
+  /** `give-back.begun` is in the log and `writes.given-back` is not. */
+  readonly givingBack: { readonly reason: string } | undefined;
+  /** When the first step of the write stop began; `undefined` while writes are on. */
+  readonly writesOffSince: number | undefined;
+  /** Write stops that ended: by a give-back or by the services' start. */
+  readonly writeStops: readonly { readonly from: number; readonly to: number; readonly end: 'given-back' | 'switched' }[];
+  readonly endedAt: number | undefined;
+}
+
+/** The next move: a pure function of the state. */
+export type Next =
+  | { readonly do: 'execute'; readonly step: string }
+  | { readonly do: 'undo'; readonly step: string }
+  /** Undo the write stop's steps, latest first, then `writes.given-back`. */
+  | { readonly do: 'give-back'; readonly reason: string }
+  /** All steps are undone that can be. */
+  | { readonly do: 'end'; readonly as: 'run.finished' | 'run.aborted' }
+  | { readonly do: 'await-gate'; readonly gate: string }
+  | { readonly do: 'await-task'; readonly step: string }
+  | { readonly do: 'await-human'; readonly step: string }
+  | { readonly do: 'await-resume' }
+  | { readonly do: 'nothing' };
+
+/** A run as lists and boards need it. */
+export interface RunWithProgress {
+  readonly state: RunState;
+  readonly progress: Progress | undefined;
+}

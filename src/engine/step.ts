@@ -1,0 +1,125 @@
+/**
+ * The vocabulary. A *run* carries out the *runbook*: *phases* of *steps*. A step looks (`check`) before and after it
+ * acts (`apply`); what it would do is its *plan*, word for word. A *gate* waits for people to approve a plan, a *task*
+ * for a person to do something that the bot then verifies. A *fact* is one entry of the run's log.
+ */
+
+/** What a step sees when it looks at the world. The engine, not the step, decides what follows from it. */
+export type Observation =
+  | { readonly state: 'done'; readonly evidence: string }
+  | {
+      readonly state: 'todo';
+      /** Hashed and approved: SQL, patches, thresholds. Must not contain what moves by itself (lag now, an ETA). */
+      readonly plan: readonly string[];
+      /** Shown beside the plan, never hashed. */
+      readonly shown: readonly string[];
+      /** False: this time the step's gate is not needed (nothing in this plan would be felt). */
+      readonly gate: boolean;
+    }
+  | { readonly state: 'waiting'; readonly progress: string; readonly againInMs: number }
+  | {
+      readonly state: 'task';
+      readonly what: readonly string[];
+      readonly verifiedBy: string;
+      readonly expects?: string;
+      readonly file?: Attachment;
+    }
+  | { readonly state: 'blocked'; readonly code: string; readonly reason: string; readonly remedy: string; readonly file?: Attachment };
+
+/** A file for the run's thread: Terraform, a list of differences. */
+export interface Attachment {
+  readonly name: string;
+  readonly content: string;
+}
+
+export function done(evidence: string): Observation {
+  return { state: 'done', evidence };
+}
+export function todo(plan: readonly string[], options: { readonly shown?: readonly string[]; readonly gate?: boolean } = {}): Observation {
+  return { state: 'todo', plan, shown: options.shown ?? [], gate: options.gate ?? true };
+}
+export function waiting(progress: string, againInMs: number): Observation {
+  return { state: 'waiting', progress, againInMs };
+}
+export function task(
+  what: readonly string[],
+  verifiedBy: string,
+  options: { readonly expects?: string; readonly file?: Attachment } = {},
+): Observation {
+  return { state: 'task', what, verifiedBy, ...options };
+}
+export function blocked(code: string, reason: string, remedy: string, file?: Attachment): Observation {
+  return { state: 'blocked', code, reason, remedy, ...(file ? { file } : {}) };
+}
+
+/** Progress of long work: only its latest value is kept, beside the log. */
+export interface Progress {
+  readonly text: string;
+  /** 0 to 1. */
+  readonly fraction?: number;
+  readonly etaMs?: number;
+}
+
+/** What a step may know of and say to its run. */
+export interface RunView {
+  /** `PG-1` */
+  readonly run: string;
+  /** Random, unique for ever: ids and `requestId`s outside are made from it. Lower case letters and digits, 8 long. */
+  readonly uid: string;
+  readonly service: string;
+  readonly environment: string;
+  /** Major versions, e.g. 15 and 17. */
+  readonly from: number;
+  readonly to: number;
+  /** Aborted when the lease is lost, the worker stops, or somebody asks for pause or abort. */
+  readonly signal: AbortSignal;
+  /** Writes one fact of the ledger, under this step's name. A later record of the same key replaces it in `recall`. Values are JSON, never secrets. */
+  record(key: string, value: unknown): Promise<void>;
+  /** The latest value recorded under `key` by this step, or by `step` where given; `undefined` if there is none. */
+  recall<T>(key: string, step?: string): T | undefined;
+  /** What a person answered to this step's task (a link, or ''), or `undefined` while nobody has. */
+  readonly answer: string | undefined;
+  progress(progress: Progress): void;
+  /** Compare-and-append facts that exclude each other; false: the other one was first, so do not act. */
+  claimPromotion(): Promise<boolean>;
+  /** The promotion was refused for certain, seen by reading it again: opens the way to give the writes back. */
+  promotionRefused(reason: string): Promise<void>;
+  /** When the deadline of the write stop fires (ms since the epoch), or `undefined` outside it. */
+  readonly deadlineAt: number | undefined;
+}
+
+export type UndoFunction<D> = (clients: D, run: RunView) => Promise<void>;
+export type Undo<D> =
+  | UndoFunction<D>
+  /** Harmless to leave behind, and why. */
+  | { readonly keep: string }
+  /** Nothing from here on can be undone, and why. */
+  | { readonly irreversible: string }
+  /** Undone only if people approve `question`; else kept, and why that is harmless. */
+  | { readonly ask: string; readonly keep: string; readonly undo: UndoFunction<D> };
+
+export type Impact = 'none' | 'restart' | 'writes-stop' | 'point-of-no-return';
+
+export interface Step<D> {
+  /** kebab-case, verb first; the file's name. */
+  readonly id: string;
+  /** As people say it. */
+  readonly title: string;
+  readonly impact: Impact;
+  /** People approve the plan first. Who: service file, `gates`. */
+  readonly gate?: { readonly question: string };
+  /** A person may decide to go on without it. */
+  readonly skippable?: true;
+  /** Part of the write stop: `gate` opens it, `within` runs inside, `promotion` ends the automatic way back. */
+  readonly writeStop?: 'gate' | 'within' | 'promotion' | 'after-promotion';
+  check(clients: D, run: RunView): Promise<Observation>;
+  /** Absent where the step only waits, asks or decides. Must be harmless when half of it was done before. */
+  apply?(clients: D, run: RunView): Promise<void>;
+  readonly undo: Undo<D>;
+}
+
+export interface Phase<D> {
+  readonly name: string;
+  readonly steps: readonly Step<D>[];
+}
+export type Runbook<D> = readonly Phase<D>[];

@@ -1,0 +1,27 @@
+/** The applications to stop, switch and start, by their names in the service file. */
+export interface WorkloadState {
+  /** Wanted. */
+  readonly replicas: number;
+  /** Pods that exist, those that are ending included. */
+  readonly pods: number;
+  readonly ready: number;
+  /** The settings (environment variables) of its containers that have a plain value. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** What would undo a scale-to-zero or a changed setting: an autoscaler, a GitOps controller, a CronJob; each a sentence. */
+  readonly undoneBy: readonly string[];
+}
+
+/**
+ * The driver `kubernetes` does it; with `manual` a person does it as a task and `observe` is `undefined`. Whatever a
+ * driver says, the truth about writers is read from Postgres.
+ */
+export interface Workloads {
+  driver(name: string): 'kubernetes' | 'manual';
+  /** `undefined`: driver manual. An unknown deployment: NeedsHuman `workloads.not-found`. */
+  observe(name: string): Promise<WorkloadState | undefined>;
+  scale(name: string, replicas: number): Promise<void>;
+  /** Until no pod is left (or exactly `replicas` are ready). */
+  settled(name: string, replicas: number, options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<void>;
+  /** Changes settings, which restarts its pods; `null` removes one. Does not wait. */
+  set(name: string, settings: Readonly<Record<string, string | null>>): Promise<void>;
+}
