@@ -1,0 +1,170 @@
+import type { AppsV1Api, AutoscalingV2Api, BatchV1Api, CoreV1Api, V1Container, V1CronJob, V1Deployment } from '@kubernetes/client-node';
+import { NeedsHuman } from '../errors.ts';
+import { classifyKubernetesError } from './errors.ts';
+import type { WorkloadState } from './types.ts';
+
+interface Apis {
+  readonly apps: AppsV1Api;
+  readonly core: CoreV1Api;
+  readonly autoscaling: AutoscalingV2Api;
+  readonly batch: BatchV1Api;
+  readonly merge: Parameters<AppsV1Api['patchNamespacedDeployment']>[1];
+  readonly strategicMerge: Parameters<AppsV1Api['patchNamespacedDeployment']>[1];
+}
+export interface Deployment {
+  readonly name: string;
+  readonly namespace: string;
+  /** The setting that names the instance: what makes a CronJob of the same service a hidden writer. */
+  readonly connection: string;
+}
+
+/** Labels and annotations by which GitOps controllers mark what they will put back. */
+const gitOps: readonly (readonly [string, string])[] = [
+  ['argocd.argoproj.io/tracking-id', 'Argo CD'],
+  ['argocd.argoproj.io/instance', 'Argo CD'],
+  ['kustomize.toolkit.fluxcd.io/name', 'Flux'],
+  ['helm.toolkit.fluxcd.io/name', 'Flux'],
+];
+const settleLookMs = 50;
+
+/**
+ * Deployments through the official client (1.4: the newest that runs on Node 20), loaded at the first use. KUBECONFIG
+ * or the in-cluster service account, as `loadFromDefault` finds them.
+ */
+export function createKubernetes(guard: () => Promise<void>) {
+  let loading: Promise<Apis> | undefined;
+  const apis = () => {
+    loading ??= load();
+    return loading;
+  };
+
+  async function read({ name, namespace }: Deployment): Promise<V1Deployment> {
+    const { apps } = await apis();
+    return apps.readNamespacedDeployment({ name, namespace }).catch((error: unknown) => {
+      throw classifyKubernetesError(error, `Reading the deployment ${namespace}/${name}`);
+    });
+  }
+
+  async function podCount(deployment: V1Deployment, at: Deployment): Promise<number> {
+    const { core } = await apis();
+    const labels = Object.entries(deployment.spec?.selector.matchLabels ?? {});
+    const labelSelector = labels.map(([key, value]) => `${key}=${value}`).join(',');
+    const pods = await core.listNamespacedPod({ namespace: at.namespace, labelSelector }).catch((error: unknown) => {
+      throw classifyKubernetesError(error, `Listing the pods of ${at.namespace}/${at.name}`);
+    });
+    // Ending pods still write: only those that have ended do not count.
+    return pods.items.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed').length;
+  }
+
+  async function undoneBy(deployment: V1Deployment, at: Deployment): Promise<readonly string[]> {
+    const { autoscaling, batch } = await apis();
+    const fail = (what: string) => (error: unknown) => {
+      throw classifyKubernetesError(error, `${what} in namespace ${at.namespace}`);
+    };
+    const [scalers, jobs] = await Promise.all([
+      autoscaling.listNamespacedHorizontalPodAutoscaler({ namespace: at.namespace }).catch(fail('Listing the autoscalers')),
+      batch.listNamespacedCronJob({ namespace: at.namespace }).catch(fail('Listing the CronJobs')),
+    ]);
+    const marks = { ...deployment.metadata?.labels, ...deployment.metadata?.annotations };
+    return [
+      ...scalers.items
+        .filter((scaler) => scaler.spec?.scaleTargetRef.kind === 'Deployment' && scaler.spec.scaleTargetRef.name === at.name)
+        .map((scaler) => `the autoscaler ${scaler.metadata?.name} would scale ${at.name} up again`),
+      ...new Set(
+        gitOps.filter(([mark]) => mark in marks).map(([, controller]) => `${controller} would put ${at.name} back to what is in git`),
+      ),
+      ...jobs.items
+        .filter((job) => !job.spec?.suspend && mentions(job, at.connection))
+        .map((job) => `the CronJob ${job.metadata?.name} connects by itself (${at.connection})`),
+    ];
+  }
+
+  return {
+    async observe(at: Deployment): Promise<WorkloadState> {
+      const deployment = await read(at);
+      const [pods, reasons] = await Promise.all([podCount(deployment, at), undoneBy(deployment, at)]);
+      return {
+        replicas: deployment.spec?.replicas ?? 1,
+        pods,
+        ready: deployment.status?.readyReplicas ?? 0,
+        settings: settingsOf(deployment),
+        undoneBy: reasons,
+      };
+    },
+
+    async scale(at: Deployment, replicas: number): Promise<void> {
+      const { apps, merge } = await apis();
+      await guard();
+      await apps
+        .patchNamespacedDeploymentScale({ name: at.name, namespace: at.namespace, body: { spec: { replicas } } }, merge)
+        .catch((error: unknown) => {
+          throw classifyKubernetesError(error, `Scaling ${at.namespace}/${at.name} to ${replicas}`);
+        });
+    },
+
+    async settled(at: Deployment, replicas: number, options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<void> {
+      const until = Date.now() + options.timeoutMs;
+      for (;;) {
+        options.signal.throwIfAborted();
+        const deployment = await read(at);
+        const pods = await podCount(deployment, at);
+        const current = deployment.status?.observedGeneration === deployment.metadata?.generation;
+        if (current && pods === replicas && (deployment.status?.readyReplicas ?? 0) === replicas) return;
+        if (Date.now() > until)
+          throw new NeedsHuman(
+            'workloads.slow',
+            `${at.namespace}/${at.name} has ${pods} pods, ${deployment.status?.readyReplicas ?? 0} ready, after ${Math.round(options.timeoutMs / 1000)} s; ${replicas} were asked for.`,
+            {
+              remedy: `Look at kubectl -n ${at.namespace} get pods, then press Retry.`,
+            },
+          );
+        await new Promise((resolve) => setTimeout(resolve, settleLookMs));
+      }
+    },
+
+    async set(at: Deployment, settings: Readonly<Record<string, string | null>>): Promise<void> {
+      const { apps, strategicMerge } = await apis();
+      const containers = (await read(at)).spec?.template.spec?.containers ?? [];
+      const body = {
+        spec: { template: { spec: { containers: containers.map((container, index) => patchOf(container, index, settings)) } } },
+      };
+      await guard();
+      await apps.patchNamespacedDeployment({ name: at.name, namespace: at.namespace, body }, strategicMerge).catch((error: unknown) => {
+        throw classifyKubernetesError(error, `Changing ${Object.keys(settings).join(', ')} of ${at.namespace}/${at.name}`);
+      });
+    },
+  };
+}
+
+async function load(): Promise<Apis> {
+  const { KubeConfig, AppsV1Api, CoreV1Api, AutoscalingV2Api, BatchV1Api, PatchStrategy, setHeaderOptions } = await import(
+    '@kubernetes/client-node'
+  );
+  const config = new KubeConfig();
+  config.loadFromDefault();
+  return {
+    apps: config.makeApiClient(AppsV1Api),
+    core: config.makeApiClient(CoreV1Api),
+    autoscaling: config.makeApiClient(AutoscalingV2Api),
+    batch: config.makeApiClient(BatchV1Api),
+    merge: setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+    strategicMerge: setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch),
+  };
+}
+
+function settingsOf(deployment: V1Deployment): Record<string, string> {
+  const variables = (deployment.spec?.template.spec?.containers ?? []).flatMap((container) => container.env ?? []);
+  return Object.fromEntries(variables.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])));
+}
+
+function mentions(job: V1CronJob, variable: string): boolean {
+  const containers = job.spec?.jobTemplate.spec?.template.spec?.containers ?? [];
+  return containers.some((container) => container.env?.some(({ name }) => name === variable) ?? false);
+}
+
+/** A setting goes to every container that has it; one that nobody has yet, to the first. */
+function patchOf(container: V1Container, index: number, settings: Readonly<Record<string, string | null>>) {
+  const has = new Set((container.env ?? []).map(({ name }) => name));
+  const entries = Object.entries(settings).filter(([name, value]) => has.has(name) || (index === 0 && value !== null));
+  return { name: container.name, env: entries.map(([name, value]) => (value === null ? { name, $patch: 'delete' } : { name, value })) };
+}
