@@ -1,0 +1,143 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import type { Ledger } from '../pods/ledger.ts';
+import type { PodKind, PodMessage, PodSettings } from '../pods/messages.ts';
+
+export interface DeploymentSpec {
+  readonly namespace: string;
+  readonly name: string;
+  readonly kind: PodKind;
+  readonly replicas: number;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  readonly pauseMs: number;
+}
+export interface Deployment extends Omit<DeploymentSpec, 'replicas' | 'environment'> {
+  replicas: number;
+  environment: Record<string, string>;
+  generation: number;
+  readonly annotations: Record<string, string>;
+  readonly pods: Map<string, Pod>;
+}
+interface Pod {
+  readonly process: ChildProcess;
+  readonly generation: number;
+  ready: boolean;
+  ending: boolean;
+}
+/** Where a pod finds the server that its settings name; what the Cloud SQL connector does for a real pod. */
+export type Resolve = (environment: Readonly<Record<string, string>>) => { readonly host: string; readonly port: number };
+
+/** Pods as real processes. Scaling and changed settings end some and start others, as a Deployment does. */
+export function createDeployments(options: {
+  readonly podEntry: string;
+  readonly ledger: Ledger;
+  readonly resolve: Resolve;
+  readonly flipper: () => string;
+  readonly graceMs: number;
+}) {
+  const deployments = new Map<string, Deployment>();
+  const changed = new Set<() => void>();
+
+  function start(deployment: Deployment): void {
+    const name = `${deployment.name}-${randomBytes(3).toString('hex')}`;
+    const { host, port } = options.resolve(deployment.environment);
+    const settings: PodSettings = {
+      POD_NAME: name,
+      POD_KIND: deployment.kind,
+      POD_HOST: host,
+      POD_PORT: String(port),
+      POD_USER: deployment.user,
+      POD_PASSWORD: deployment.password,
+      POD_DATABASE: deployment.database,
+      POD_FLIPPER: options.flipper(),
+      POD_PAUSE: String(deployment.pauseMs),
+    };
+    const process = fork(options.podEntry, [], {
+      env: { PATH: globalThis.process.env['PATH'], ...deployment.environment, ...settings },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      execArgv: [],
+    });
+    const pod: Pod = { process, generation: deployment.generation, ready: false, ending: false };
+    deployment.pods.set(name, pod);
+    process.on('message', (message: PodMessage) => {
+      if (!pod.ready && (message.type === 'connected' || message.type === 'failed')) {
+        // Ready is what its probe would say: it runs and has tried its database.
+        pod.ready = true;
+        reconcile(deployment);
+      }
+      options.ledger.hear(name, message);
+    });
+    process.on('exit', () => {
+      deployment.pods.delete(name);
+      options.ledger.ended(name);
+      for (const tell of changed) tell();
+      if (!pod.ending) reconcile(deployment);
+    });
+  }
+
+  function end(pod: Pod): void {
+    pod.ending = true;
+    pod.process.kill('SIGTERM');
+    setTimeout(() => pod.process.kill('SIGKILL'), options.graceMs).unref();
+  }
+
+  function reconcile(deployment: Deployment): void {
+    const living = [...deployment.pods.values()].filter((pod) => !pod.ending);
+    const current = living.filter((pod) => pod.generation === deployment.generation);
+    for (let missing = deployment.replicas - current.length; missing > 0; missing -= 1) start(deployment);
+    for (const pod of current.slice(deployment.replicas)) end(pod);
+    // A rolling update: old pods go once the new ones are ready.
+    const ready = current.filter((pod) => pod.ready).length;
+    if (ready >= deployment.replicas) for (const pod of living) if (pod.generation !== deployment.generation) end(pod);
+    for (const tell of changed) tell();
+  }
+
+  return {
+    add(spec: DeploymentSpec, annotations: Record<string, string> = {}): void {
+      const deployment: Deployment = { ...spec, environment: { ...spec.environment }, generation: 1, annotations, pods: new Map() };
+      deployments.set(`${spec.namespace}/${spec.name}`, deployment);
+      reconcile(deployment);
+    },
+    get: (namespace: string, name: string) => deployments.get(`${namespace}/${name}`),
+    list: () => [...deployments.values()],
+    scale(deployment: Deployment, replicas: number): void {
+      deployment.replicas = replicas;
+      reconcile(deployment);
+    },
+    /** `undefined` removes a setting. A real change is a new generation: every pod is replaced. */
+    set(deployment: Deployment, settings: Readonly<Record<string, string | undefined>>): void {
+      const before = JSON.stringify(deployment.environment);
+      for (const [name, value] of Object.entries(settings)) {
+        if (value === undefined) delete deployment.environment[name];
+        else deployment.environment[name] = value;
+      }
+      if (JSON.stringify(deployment.environment) === before) return;
+      deployment.generation += 1;
+      reconcile(deployment);
+    },
+    onChange(tell: () => void): () => void {
+      changed.add(tell);
+      return () => changed.delete(tell);
+    },
+    async close(): Promise<void> {
+      const pods = [...deployments.values()].flatMap((deployment) => {
+        deployment.replicas = 0;
+        return [...deployment.pods.values()];
+      });
+      await Promise.all(
+        pods.map(
+          (pod) =>
+            new Promise<void>((resolve) => {
+              if (pod.process.exitCode !== null || pod.process.signalCode !== null) return resolve();
+              pod.process.once('exit', () => resolve());
+              end(pod);
+            }),
+        ),
+      );
+    },
+  };
+}
+export type Deployments = ReturnType<typeof createDeployments>;

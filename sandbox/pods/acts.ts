@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import type { Client } from 'pg';
+import { escapeIdentifier } from 'pg';
+import type { PodKind, PodMessage } from './messages.ts';
+
+export interface Acting {
+  readonly client: Client;
+  readonly pod: string;
+  /** Counts the acts of this process. */
+  readonly sequence: number;
+  readonly server: string;
+  flag(name: string): Promise<boolean>;
+}
+export type Act = (acting: Acting) => Promise<PodMessage | undefined>;
+
+/** The row that the ledger looks for afterwards, in the same transaction as the application's own change. */
+async function acknowledged({ client, pod, sequence, server }: Acting, change: () => Promise<unknown>): Promise<PodMessage> {
+  const id = randomUUID();
+  await client.query('begin');
+  await client.query('insert into public.pod_write (id, pod, seq) values ($1, $2, $3)', [id, pod, sequence]);
+  await change();
+  await client.query('commit');
+  return { type: 'acknowledged', id, seq: sequence, at: Date.now(), server };
+}
+
+/** A new audience gets a partition: at once while the flag is off, by the partition worker while it is on. */
+async function requestAudience(acting: Acting): Promise<void> {
+  const key = `audience_${acting.pod}_${acting.sequence}`.replaceAll('-', '_');
+  if (await acting.flag('ASYNC_AUDIENCE_CREATION_ENABLED')) {
+    await acting.client.query('insert into audience_data.partition_queue (partition_key) values ($1)', [key]);
+    return;
+  }
+  await createPartition(acting.client, key);
+}
+
+async function createPartition(client: Client, key: string): Promise<void> {
+  await client.query(
+    `create table if not exists audience_data.${escapeIdentifier(key)} partition of audience_data.member for values in (${client.escapeLiteral(key)})`,
+  );
+  await client.query('insert into audience_data.member (audience, contact_id) select $1, g from generate_series(1, 5) g', [key]);
+}
+
+/** Swaps two priorities in one transaction: what the deferrable constraint is for, and what stops pglogical while it exists. */
+async function swapPriorities(client: Client): Promise<void> {
+  await client.query(
+    `with pair as (
+       select a.id as first, b.id as second, a.priority as of_first, b.priority as of_second
+       from (select id, customer_id, application_code, priority from public.campaign where id = $1) a
+       join public.campaign b using (customer_id, application_code)
+       where b.id > a.id order by b.id limit 1)
+     update public.campaign c
+     set priority = case when c.id = pair.first then pair.of_second else pair.of_first end
+     from pair where c.id in (pair.first, pair.second)`,
+    [1 + Math.floor(Math.random() * 200)],
+  );
+}
+
+async function web(acting: Acting): Promise<PodMessage> {
+  const message = await acknowledged(acting, async () => {
+    if (acting.sequence % 5 === 0) await swapPriorities(acting.client);
+    else
+      await acting.client.query(`update public.campaign set payload = payload || jsonb_build_object('seen', $1::bigint) where id = $2`, [
+        acting.sequence,
+        1 + Math.floor(Math.random() * 500),
+      ]);
+  });
+  if (acting.sequence % 150 === 0) await requestAudience(acting);
+  return message;
+}
+
+async function worker(acting: Acting): Promise<PodMessage> {
+  return acknowledged(acting, () =>
+    acting.sequence % 20 === 0
+      ? acting.client.query('delete from public.pod_write where pod = $1 and seq < 0', [acting.pod])
+      : acting.client.query('update public.campaign set amount = amount + 0.01 where id = $1', [1 + Math.floor(Math.random() * 500)]),
+  );
+}
+
+async function reader({ client, server }: Acting): Promise<PodMessage> {
+  await client.query('select count(*) from public.campaign where id < 100');
+  return { type: 'read', at: Date.now(), server };
+}
+
+/** Works off the queue: creating a partition needs to be the owner of the parent. */
+async function partitions({ client, server }: Acting): Promise<PodMessage | undefined> {
+  const next = await client.query<{ id: string; partition_key: string }>(
+    'select id, partition_key from audience_data.partition_queue order by id limit 1',
+  );
+  const request = next.rows[0];
+  if (!request) return undefined;
+  await client.query('begin');
+  await createPartition(client, request.partition_key);
+  await client.query('delete from audience_data.partition_queue where id = $1', [request.id]);
+  await client.query('commit');
+  return { type: 'partition', at: Date.now(), server, name: request.partition_key };
+}
+
+/** By kind of pod: one act, then a pause. */
+export const acts: Readonly<Record<PodKind, Act>> = {
+  web,
+  worker,
+  reader,
+  partitions,
+  adhoc: (acting) => acknowledged(acting, () => acting.client.query('select 1')),
+};

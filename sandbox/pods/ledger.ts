@@ -1,0 +1,68 @@
+import type { PodMessage } from './messages.ts';
+
+interface Acknowledged {
+  readonly id: string;
+  readonly pod: string;
+  readonly seq: number;
+  readonly at: number;
+  readonly server: string;
+}
+export interface Outage {
+  readonly from: number;
+  readonly to: number;
+  /** The servers that acknowledged the last write before and the first one after it. */
+  readonly before: string;
+  readonly after: string;
+}
+
+/** Every write that a server acknowledged to a pod, kept by the supervisor: what must be on the new server afterwards. */
+export function createLedger() {
+  const writes: Acknowledged[] = [];
+  const partitions: { readonly at: number; readonly server: string; readonly name: string }[] = [];
+  const pods = new Map<string, { server: string; acknowledged: number; failed: number; lastError: string | undefined; lastAt: number }>();
+  const of = (pod: string, server: string) => {
+    const known = pods.get(pod) ?? { server, acknowledged: 0, failed: 0, lastError: undefined, lastAt: 0 };
+    pods.set(pod, known);
+    known.server = server;
+    return known;
+  };
+
+  return {
+    hear(pod: string, message: PodMessage): void {
+      const known = of(pod, message.server);
+      known.lastAt = message.at;
+      if (message.type === 'acknowledged') {
+        known.acknowledged += 1;
+        writes.push({ id: message.id, pod, seq: message.seq, at: message.at, server: message.server });
+      } else if (message.type === 'failed') {
+        known.failed += 1;
+        known.lastError = message.error;
+      } else if (message.type === 'partition') partitions.push({ at: message.at, server: message.server, name: message.name });
+    },
+    ended: (pod: string) => pods.delete(pod),
+    pods: () => [...pods].map(([name, pod]) => ({ name, ...pod })),
+    writes: (): readonly Acknowledged[] => writes,
+    partitions: () => [...partitions],
+    /** Acknowledged writes in the last `overMs` on that server, per second. */
+    rate(server: string, overMs = 1_000, now = Date.now()): number {
+      let count = 0;
+      for (let index = writes.length - 1; index >= 0; index -= 1) {
+        const write = writes[index];
+        if (!write || write.at < now - overMs) break;
+        if (write.server === server) count += 1;
+      }
+      return Math.round((count * 1_000) / overMs);
+    },
+    /** Times of at least `leastMs` in which no pod got a write acknowledged. `except`: pods that are not the service's. */
+    outages(leastMs: number, except: (pod: string) => boolean = () => false): readonly Outage[] {
+      const own = writes.filter(({ pod }) => !except(pod)).sort((a, b) => a.at - b.at);
+      return own.flatMap((write, index) => {
+        const before = own[index - 1];
+        return before && write.at - before.at >= leastMs
+          ? [{ from: before.at, to: write.at, before: before.server, after: write.server }]
+          : [];
+      });
+    },
+  };
+}
+export type Ledger = ReturnType<typeof createLedger>;
