@@ -3,17 +3,22 @@ export type Side = 'source' | 'destination';
 
 export type Row = Record<string, unknown>;
 
+export interface StatementOptions {
+  /** Instead of the session's statement_timeout; for what is long by nature (ANALYZE, CREATE INDEX CONCURRENTLY). 0: none. */
+  readonly timeoutMs?: number;
+}
+
 /** One session in one database, as user `postgres` unless said otherwise. Identifiers go through `identifier`, values as parameters. */
 export interface Sql {
   readonly side: Side;
   readonly database: string;
   /** A statement that reads. */
-  look<T extends Row>(text: string, values?: readonly unknown[]): Promise<T[]>;
+  look<T extends Row>(text: string, values?: readonly unknown[], options?: StatementOptions): Promise<T[]>;
   /**
    * A statement that changes something. The lease of the run is checked first. A WARNING of GRANT, REVOKE or ANALYZE
    * ("no privileges were granted", "skipping") is an error: NeedsHuman `postgres.only-warned`.
    */
-  change<T extends Row>(text: string, values?: readonly unknown[]): Promise<T[]>;
+  change<T extends Row>(text: string, values?: readonly unknown[], options?: StatementOptions): Promise<T[]>;
   /** All or nothing; the work runs on this session. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   /**

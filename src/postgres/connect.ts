@@ -1,0 +1,124 @@
+import { NeedsHuman, Transient } from '../errors.ts';
+import { openSession, type Session, verifyCa } from './session.ts';
+import { endOlderSessions, ownerLock } from './take-over.ts';
+import type { Address, Postgres, Side, Sql } from './types.ts';
+
+export interface PostgresOptions {
+  /** Where an instance is now; throws where it has no address (yet). */
+  readonly addresses: (side: Side) => Promise<Address>;
+  /** Of `user`; read from its secret at each connect, so that a rotated password is picked up. */
+  readonly password: () => Promise<string>;
+  /** Default `postgres`. */
+  readonly user?: string;
+  /** `pgupgrade/<run>/<step>/<token>` */
+  readonly applicationName: string;
+  /** Called before every change; throws where the lease is gone. */
+  readonly guard: () => Promise<void>;
+  /** A look: sessions are read-only and `change` is refused. */
+  readonly readOnly?: boolean;
+  readonly patchedRole?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface PostgresConnections extends Postgres {
+  /** Ends the sessions of earlier owners of the run and holds the run's advisory lock on the source from now on. */
+  takeOver(run: { readonly run: string; readonly uid: string }, token: number): Promise<void>;
+  /** Ends every session, those of `login` included. */
+  close(): Promise<void>;
+}
+
+/** The two servers for one execution of a step. One session per side and database, TLS with the instance's own CA. */
+export function createPostgres(options: PostgresOptions): PostgresConnections {
+  const user = options.user ?? 'postgres';
+  const sessions = new Map<string, Session>();
+  const logins = new Set<Session>();
+  let lock: { hold(): Promise<void>; end(): Promise<void> } | undefined;
+
+  function open(
+    side: Side,
+    database: string,
+    as: { readonly user: string; readonly password: () => Promise<string> } | undefined,
+  ): Session {
+    return openSession({
+      side,
+      database,
+      ...(as ? { user: as.user } : {}),
+      applicationName: options.applicationName,
+      signal: options.signal,
+      guard: async () => {
+        await options.guard();
+        if (side === 'source') await lock?.hold();
+      },
+      readOnly: options.readOnly ?? false,
+      patchedRole: options.patchedRole,
+      config: async () => {
+        const [address, password] = await Promise.all([options.addresses(side), (as?.password ?? options.password)()]);
+        return { host: address.host, port: address.port, user: as?.user ?? user, password, database, ssl: verifyCa(address) };
+      },
+    });
+  }
+
+  async function database(side: Side, name: string): Promise<Sql> {
+    const key = `${side}/${name}`;
+    const session = sessions.get(key) ?? open(side, name, undefined);
+    sessions.set(key, session);
+    await session.connect();
+    return session;
+  }
+
+  return {
+    database,
+    address: options.addresses,
+    async databases(side) {
+      const sql = await database(side, 'postgres');
+      const rows = await sql.look<{ datname: string }>(
+        `select datname from pg_database where datallowconn and not datistemplate and datname <> 'cloudsqladmin' order by datname`,
+      );
+      return rows.map((row) => row.datname);
+    },
+    async login(side, name, as, password) {
+      const session = open(side, name, { user: as, password: () => Promise.resolve(password) });
+      logins.add(session);
+      const end = async () => {
+        logins.delete(session);
+        await session.end();
+      };
+      try {
+        await session.connect();
+      } catch (error) {
+        await end();
+        throw error;
+      }
+      return { ...session, end };
+    },
+    async takeOver(run, token) {
+      for (const side of ['source', 'destination'] as const) {
+        try {
+          await endOlderSessions(await database(side, 'postgres'), run.run, token);
+        } catch (error) {
+          if (!isUnreachable(error)) throw error;
+        }
+      }
+      await lock?.end();
+      lock = ownerLock(open('source', 'postgres', undefined), run.uid);
+      await lock.hold().catch((error: unknown) => {
+        // It is taken with the first change on the source once that server answers.
+        if (!isUnreachable(error)) throw error;
+      });
+    },
+    async close() {
+      await Promise.all([lock?.end(), ...[...sessions.values(), ...logins].map((session) => session.end())]);
+      lock = undefined;
+      sessions.clear();
+      logins.clear();
+    },
+  };
+}
+
+/** No server there now, or none at all: a run must go on when an instance restarts, is not made yet or is gone. */
+function isUnreachable(error: unknown): boolean {
+  return (
+    (error instanceof Transient && ['postgres.unreachable', 'postgres.server-starting', 'postgres.server-stopping'].includes(error.code)) ||
+    (error instanceof NeedsHuman && ['postgres.address-unknown', 'gcp.no-instance', 'gcp.no-address'].includes(error.code))
+  );
+}

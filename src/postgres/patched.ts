@@ -1,0 +1,38 @@
+import { Fatal } from '../errors.ts';
+import { identifier } from './identifiers.ts';
+
+/** What Cloud SQL's `postgres` may run although it is no superuser. Nothing else gets this help. */
+const allowed: readonly RegExp[] = [
+  /^create extension (if not exists )?"?pglogical"?$/i,
+  /^alter (role|user) ("(?:[^"]|"")+"|\w+) (with )?(no)?replication$/i,
+  /^create publication .+ for all tables( with \(.+\))?$/is,
+  /^drop publication .+$/i,
+  /^create subscription .+$/is,
+  /^alter subscription .+$/is,
+  /^drop subscription .+$/i,
+];
+
+/**
+ * Runs one of those statements. Cloud SQL's own PostgreSQL lets `postgres` run it as it stands; a plain PostgreSQL does
+ * not, so the sandbox names a superuser role (CLOUDSQL_PATCHED_ROLE) that is set for this one statement.
+ */
+export async function runPatched(execute: (text: string) => Promise<unknown>, text: string, role: string | undefined): Promise<void> {
+  const statement = text.trim().replace(/;$/, '');
+  if (!allowed.some((pattern) => pattern.test(statement)))
+    throw new Fatal(
+      'postgres.not-patched',
+      `"${statement.split(/\s+/, 3).join(' ')} …" is none of the statements that Cloud SQL opens to its user postgres.`,
+    );
+  if (role === undefined) {
+    await execute(statement);
+    return;
+  }
+  await execute(`set role ${identifier(role)}`);
+  try {
+    await execute(statement);
+    // On Cloud SQL the extension's schema can be granted on by `postgres`; the role owns nothing else, so this moves only what was just made.
+    if (/^create extension/i.test(statement)) await execute(`reassign owned by ${identifier(role)} to session_user`);
+  } finally {
+    await execute('reset role');
+  }
+}
