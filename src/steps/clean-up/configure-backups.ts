@@ -1,0 +1,48 @@
+import type { Clients } from '../../clients.ts';
+import { blocked, done, type Step, todo } from '../../engine/step.ts';
+import { backupChanges, backupPatch } from '../../gcp/backup-settings.ts';
+import type { InstanceSettings } from '../../gcp/types.ts';
+
+/** Schedule, retention and point-in-time recovery as the source had them. Only turning PITR on may restart the instance. */
+export const configureBackups: Step<Pick<Clients, 'target' | 'cloudSql'>> = {
+  id: 'configure-backups',
+  title: 'Configure backup for the new database',
+  impact: 'restart',
+  gate: { question: 'Turn point-in-time recovery on now? The new instance may restart: writes would be off for some seconds.' },
+
+  async check({ target, cloudSql }, run) {
+    const wanted = run.recall<InstanceSettings>('source-settings', 'create-destination') ?? {};
+    const instance = await cloudSql.instance(target.destination);
+    if (!instance)
+      return blocked('gcp.not-found', `Instance ${target.destination} does not exist.`, 'Look at the project, then press Retry.');
+    const changes = backupChanges(instance, wanted);
+    if (changes.length === 0) return done(`${target.destination} is backed up as ${target.source} is`);
+    return todo(
+      changes.map(
+        ({ field, from, to }) =>
+          `${target.destination}: backupConfiguration.${field} ${JSON.stringify(from ?? null)} → ${JSON.stringify(to)}`,
+      ),
+      { gate: changes.some(({ field }) => field === 'pointInTimeRecoveryEnabled') },
+    );
+  },
+
+  async apply({ target, cloudSql }, run) {
+    const wanted = run.recall<InstanceSettings>('source-settings', 'create-destination') ?? {};
+    const instance = await cloudSql.instance(target.destination);
+    await run.record('before', instance?.settings?.backupConfiguration ?? {});
+    const operation = await cloudSql.patchInstance(target.destination, {
+      settings: { settingsVersion: instance?.settings?.settingsVersion ?? null, backupConfiguration: backupPatch(wanted) },
+    });
+    await run.record('operation', operation);
+    await cloudSql.wait(operation, { signal: run.signal, timeoutMs: 15 * 60_000 });
+  },
+
+  async undo({ target, cloudSql }, run) {
+    const before = run.recall<InstanceSettings['backupConfiguration']>('before');
+    if (!before || !(await cloudSql.instance(target.destination))) return;
+    await cloudSql.wait(
+      await cloudSql.patchInstance(target.destination, { settings: { backupConfiguration: backupPatch({ backupConfiguration: before }) } }),
+      { signal: run.signal, timeoutMs: 15 * 60_000 },
+    );
+  },
+};

@@ -1,0 +1,78 @@
+import type { Clients } from '../../clients.ts';
+import { blocked, done, type RunView, type Step, waiting } from '../../engine/step.ts';
+import { migrationJobId } from '../../gcp/names.ts';
+import type { MigrationJob } from '../../gcp/types.ts';
+import { databaseSizes } from '../../postgres/database-sizes.ts';
+import { type MigrationSlot, migrationSlots } from '../../postgres/migration-slots.ts';
+
+type Needs = Pick<Clients, 'target' | 'dataMigration' | 'cloudSql' | 'postgres'>;
+/** Google adds phases: READY_FOR_PROMOTE is a newer word for a job that follows. */
+const following = new Set(['CDC', 'READY_FOR_PROMOTE']);
+const MB = 1024 ** 2;
+
+/** The status CDC in Database Migration Service: the initial copy is finished and changes flow, in every database. */
+export const waitForSync: Step<Needs> = {
+  id: 'wait-for-sync',
+  title: 'Wait until the destination follows the source',
+  impact: 'none',
+
+  async check(clients, run) {
+    const { dataMigration, postgres } = clients;
+    const id = migrationJobId(run);
+    const job = await dataMigration.job(id);
+    if (!job) return blocked('gcp.not-found', `Migration job ${id} does not exist.`, 'Abort and start again.');
+    if (job.state === 'FAILED')
+      return blocked(
+        'gcp.job-failed',
+        `Migration job ${id} failed: ${job.error?.message ?? 'no reason given'}.`,
+        'A failed initial copy never recovers: abort and start again.',
+      );
+    const [objects, slots] = await Promise.all([dataMigration.objects(id), migrationSlots(postgres)]);
+    const lost = slots.find(({ walStatus }) => walStatus === 'lost');
+    if (lost)
+      return blocked(
+        'postgres.slot-lost',
+        `Replication slot ${lost.slot} of the source lost WAL that it still needed (max_slot_wal_keep_size).`,
+        'The copy has to begin anew: abort, raise max_slot_wal_keep_size and start again.',
+      );
+    const copying = objects.filter(({ phase }) => !following.has(phase ?? ''));
+    if (following.has(job.phase ?? '') && copying.length === 0)
+      return done(
+        `${job.phase} in ${objects.length} databases over ${slots.length} slots, lag ${slots.reduce((sum, slot) => sum + slot.lagBytes, 0)} bytes`,
+      );
+    const words = [`${job.phase ?? job.state}`, await copied(clients, run, job), await retained(clients, slots)]
+      .filter((word) => word !== '')
+      .join(' · ');
+    return waiting(words, lookEveryMs(job));
+  },
+
+  undo: { keep: 'waiting changes nothing' },
+};
+
+/** A copy of hours is looked at every 10 s; a young one more often, so that a small database does not wait for the clock. */
+function lookEveryMs(job: MigrationJob): number {
+  const age = job.createTime ? Date.now() - Date.parse(job.createTime) : 0;
+  return Math.min(10_000, Math.max(300, age / 20));
+}
+
+async function copied({ postgres }: Needs, run: RunView, job: MigrationJob): Promise<string> {
+  const [source, destination] = await Promise.all([databaseSizes(postgres, 'source'), databaseSizes(postgres, 'destination')]);
+  const total = [...source.values()].reduce((sum, bytes) => sum + bytes, 0);
+  const there = [...source.keys()].reduce((sum, name) => sum + (destination.get(name) ?? 0), 0);
+  const fraction = total > 0 ? Math.min(1, there / total) : 0;
+  const elapsedMs = job.createTime ? Date.now() - Date.parse(job.createTime) : 0;
+  const etaMs = fraction > 0.02 ? (elapsedMs / fraction) * (1 - fraction) : undefined;
+  const text = `${Math.round(there / MB)} of ${Math.round(total / MB)} MB`;
+  run.progress({ text, fraction, ...(etaMs === undefined ? {} : { etaMs }) });
+  return text;
+}
+
+/** In how many hours the WAL that the slots keep would fill the source's disk, at the rate since the oldest slot began. */
+async function retained({ cloudSql, target }: Needs, slots: readonly MigrationSlot[]): Promise<string> {
+  const bytes = Math.max(0, ...slots.map(({ retainedBytes }) => retainedBytes));
+  if (slots.length === 0) return '';
+  const instance = await cloudSql.instance(target.source);
+  const disk = Number(instance?.settings?.dataDiskSizeGb ?? 0) * 1024 * MB;
+  const share = disk > 0 ? `, ${((bytes / disk) * 100).toFixed(1)} % of the disk` : '';
+  return `${slots.length} slots keep ${Math.round(bytes / MB)} MB of WAL${share}`;
+}
