@@ -12,7 +12,8 @@ export function gateRule(target: Pick<Target, 'gates'>, gate: string): GateRule 
 }
 
 /** Fills in one environment. Refuses an unknown environment and a version that is not above the current one. */
-export function targetOf(service: Service, environment: string, to: number = service.targetVersion): Target {
+/** `from`: of a run that is under way, whatever the file says by now. */
+export function targetOf(service: Service, environment: string, to: number = service.targetVersion, from?: number): Target {
   const settings = service.environments[environment];
   if (!settings)
     throw new Refused(
@@ -31,9 +32,9 @@ export function targetOf(service: Service, environment: string, to: number = ser
     ...rest,
     environment,
     project: settings.project,
-    from,
+    from: current,
     to,
-    source: instance(from),
+    source: instance(current),
     destination: instance(to),
     gates,
     network: fill(service.network),
@@ -41,6 +42,7 @@ export function targetOf(service: Service, environment: string, to: number = ser
     databases: Object.fromEntries(
       Object.entries(service.databases).map(([name, database]) => [name, { ...database, owner: fill(database.owner) }]),
     ),
+    workloads: Object.fromEntries(Object.entries(service.workloads).map(([name, workload]) => [name, { ...workload, namespace: fill(workload.namespace) }])),
     databaseUsers: service.databaseUsers.map((user) => ({ ...user, username: fill(user.username) })),
   };
 }
