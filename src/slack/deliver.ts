@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import type { Entry, OutboxStore, Sent } from './outbox-store.ts';
+import type { Outcome, Poster } from './poster.ts';
+import type { Wanted } from './project.ts';
+import { context, type Message } from './render/blocks.ts';
+
+export interface Delivery {
+  readonly run: string;
+  readonly channel: string;
+  readonly wanted: readonly Wanted[];
+  /** Facts in the log. */
+  readonly length: number;
+  /** A word that changes with the run's state: then the board is drawn at once, else at most every `everyMs`. */
+  readonly mood: string;
+  readonly everyMs: number;
+  /** The last delivery of a bot that stops: nothing is put off for the sake of coalescing. */
+  readonly last: boolean;
+}
+export interface DeliverTools {
+  readonly store: OutboxStore;
+  readonly poster: Poster;
+  readonly now: () => number;
+  readonly warn: (fields: Readonly<Record<string, unknown>>, message: string) => void;
+  /** When and in which mood each message was last edited by this process. */
+  readonly edited: Map<string, { readonly at: number; readonly mood: string }>;
+  /** Until when Slack wants no more posts, no more edits. */
+  readonly quiet: { posts: number; edits: number };
+}
+
+/** How old a claim without an answer must be before it counts as unknown. */
+export const unknownAfterMs = 30_000;
+
+/** Posts what is missing, in order, then edits what differs. Gives in how many ms it wants to be called again; undefined: all is shown. */
+export async function deliver(delivery: Delivery, tools: DeliverTools): Promise<number | undefined> {
+  const { store } = tools;
+  const entries = await store.entries(
+    delivery.run,
+    delivery.wanted.map((one) => one.key),
+  );
+  const known = new Map<string, Sent>();
+  for (const [at, one] of delivery.wanted.entries()) {
+    const entry = entries[at] ?? { is: 'none' };
+    const result = await shown(one, entry, known.get(rootKey(delivery))?.ts, delivery, tools);
+    if (typeof result === 'number') {
+      await store.setCursor(delivery.run, one.index - 1);
+      // What stands before this one may be edited all the same: a board must not freeze because a reply cannot be posted.
+      return soonest([result, await editAll(delivery, known, tools)]);
+    }
+    known.set(one.key, result);
+  }
+  await store.setCursor(delivery.run, delivery.length - 1);
+  return editAll(delivery, known, tools);
+}
+
+function rootKey(delivery: Delivery): string {
+  return delivery.wanted.find((one) => one.kind === 'board')?.key ?? '';
+}
+function soonest(times: readonly (number | undefined)[]): number | undefined {
+  const all = times.filter((time) => time !== undefined);
+  return all.length ? Math.min(...all) : undefined;
+}
+function hashOf(message: Message): string {
+  return createHash('sha256').update(JSON.stringify(message)).digest('base64url').slice(0, 16);
+}
+
+/** The message's place in Slack, posted now if it is not there yet; or in how many ms to try again. */
+async function shown(one: Wanted, entry: Entry, root: string | undefined, delivery: Delivery, tools: DeliverTools): Promise<Sent | number> {
+  if (entry.is === 'sent') return entry.sent;
+  const { store, now } = tools;
+  if (entry.is === 'claimed') {
+    const age = now() - entry.at;
+    if (age < unknownAfterMs) return unknownAfterMs - age;
+    if (!one.repeatable) return giveUp(one, delivery, tools, 'nobody knows whether it was posted');
+    await store.unclaim(delivery.run, one.key);
+  }
+  const wait = tools.quiet.posts - now();
+  if (wait > 0) return wait;
+  if (!(await store.lease(delivery.run)) || !(await store.claim(delivery.run, one.key, now()))) return unknownAfterMs;
+  const again = entry.is === 'claimed';
+  const outcome = await send(again ? repeated(one) : one, root, delivery, tools);
+  switch (outcome.is) {
+    case 'sent': {
+      const sent: Sent = { ts: outcome.ts, hash: hashOf(one.message), ...(again ? { repeated: true } : {}) };
+      await store.sent(delivery.run, one.key, sent);
+      tools.edited.set(`${delivery.run}:${one.key}`, { at: now(), mood: delivery.mood });
+      return sent;
+    }
+    case 'later':
+      await store.unclaim(delivery.run, one.key);
+      if (outcome.code === 'ratelimited') tools.quiet.posts = now() + outcome.ms;
+      tools.warn({ run: delivery.run, message: one.key, code: outcome.code }, 'Slack did not take a message; it is tried again');
+      return outcome.ms;
+    case 'unknown':
+      tools.warn({ run: delivery.run, message: one.key, code: outcome.code }, 'Slack gave no answer to a message');
+      return unknownAfterMs;
+    case 'refused':
+      return giveUp(one, delivery, tools, outcome.code);
+    default:
+      return outcome satisfies never;
+  }
+}
+
+async function giveUp(one: Wanted, delivery: Delivery, tools: DeliverTools, code: string): Promise<Sent> {
+  tools.warn({ run: delivery.run, message: one.key, code }, 'a message is left out');
+  const sent: Sent = { ts: '', hash: '' };
+  await tools.store.sent(delivery.run, one.key, sent);
+  return sent;
+}
+
+async function send(one: Wanted, root: string | undefined, delivery: Delivery, tools: DeliverTools): Promise<Outcome> {
+  const { channel } = delivery;
+  if (one.kind === 'board') return tools.poster.post({ channel, broadcast: false, message: one.message });
+  if (!root) return { is: 'later', ms: 1_000, code: 'no-board-yet' };
+  if (one.file) return tools.poster.upload({ channel, thread: root, name: one.file.name, content: one.file.content });
+  return tools.poster.post({ channel, thread: root, broadcast: one.broadcast, message: one.message });
+}
+
+function repeated(one: Wanted): Wanted {
+  const note = context('(repeat) Slack did not say whether this message arrived before.');
+  return { ...one, message: { text: `(repeat) ${one.message.text}`, blocks: [note, ...one.message.blocks] } };
+}
+
+async function editAll(delivery: Delivery, known: ReadonlyMap<string, Sent>, tools: DeliverTools): Promise<number | undefined> {
+  const waits: (number | undefined)[] = [];
+  for (const one of delivery.wanted) {
+    const sent = known.get(one.key);
+    if (!sent?.ts || one.file || sent.hash === hashOf(one.message)) continue;
+    waits.push(await edit(one, sent, delivery, tools));
+  }
+  return soonest(waits);
+}
+
+async function edit(one: Wanted, sent: Sent, delivery: Delivery, tools: DeliverTools): Promise<number | undefined> {
+  const { store, now, quiet } = tools;
+  const key = `${delivery.run}:${one.key}`;
+  const before = tools.edited.get(key);
+  const live = one.kind === 'board' || one.kind === 'phase';
+  if (live && before && before.mood === delivery.mood && !delivery.last) {
+    const wait = before.at + delivery.everyMs - now();
+    if (wait > 0) return wait;
+  }
+  if (quiet.edits > now()) return quiet.edits - now();
+  if (!(await store.lease(delivery.run))) return undefined;
+  const outcome = await tools.poster.edit({ channel: delivery.channel, ts: sent.ts, message: one.message });
+  if (outcome.is === 'later' && outcome.code === 'ratelimited') quiet.edits = now() + outcome.ms;
+  if (outcome.is === 'later') return outcome.ms;
+  if (outcome.is === 'unknown') return 2_000;
+  if (outcome.is === 'refused' && outcome.code === 'message_not_found' && one.kind === 'board') {
+    // Somebody deleted the board: a new one, so that the run is seen again.
+    await store.unclaim(delivery.run, one.key);
+    return 0;
+  }
+  if (outcome.is === 'refused') tools.warn({ run: delivery.run, message: one.key, code: outcome.code }, 'Slack refused an edit');
+  tools.edited.set(key, { at: now(), mood: delivery.mood });
+  await store.sent(delivery.run, one.key, { ...sent, hash: hashOf(one.message) });
+  return undefined;
+}

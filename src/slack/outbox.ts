@@ -1,0 +1,139 @@
+import type { Redis } from 'ioredis';
+import type { RunHeader } from '../engine/facts.ts';
+import { fold } from '../engine/fold.ts';
+import type { RunLog } from '../engine/ports.ts';
+import type { RunbookShape } from '../engine/state.ts';
+import { type DeliverTools, deliver } from './deliver.ts';
+import { createOutboxStore } from './outbox-store.ts';
+import { createPoster, type Poster, slackClients } from './poster.ts';
+import { wantedMessages } from './project.ts';
+import type { RunFace } from './render/face.ts';
+
+export interface OutboxOptions {
+  readonly redis: Redis;
+  readonly log: RunLog;
+  readonly shape: RunbookShape;
+  /** What messages say about a run beyond its log; `undefined` for a run whose service file is gone: it is not shown. */
+  readonly faceOf: (header: RunHeader) => RunFace | undefined;
+  readonly token: string;
+  readonly slackApiUrl?: string;
+  /** Literal values that must never be sent, beside what `redact` finds by itself. */
+  readonly mask?: readonly string[];
+  readonly warn: (fields: Readonly<Record<string, unknown>>, message: string) => void;
+  readonly now?: () => number;
+  /** For tests: another way to Slack, other times. */
+  readonly poster?: Poster;
+  readonly everyMs?: number;
+  readonly tickMs?: number;
+  readonly leaseMs?: number;
+}
+export interface Outbox {
+  /** Shows what is owed (within `withinMs`, 5 s), then stops and gives the leases back. */
+  close(withinMs?: number): Promise<void>;
+  /** Draws a run now; resolves when it was tried. */
+  draw(run: string): Promise<void>;
+}
+
+interface Lane {
+  busy: Promise<void> | undefined;
+  again: boolean;
+  timer: NodeJS.Timeout | undefined;
+  /** Ended and completely shown: nothing is looked at until the log grows. */
+  settled: boolean;
+}
+
+/**
+ * Projects the logs to Slack: one board per run, its thread, its questions. Slack failing never touches a run: nothing
+ * here throws into a caller, and what could not be sent is owed until it is.
+ */
+export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
+  const now = options.now ?? Date.now;
+  const store = createOutboxStore(options.redis, options.leaseMs);
+  const poster = options.poster ?? createPoster(slackClients(options.token, options.slackApiUrl), options.mask);
+  const tools: DeliverTools = { store, poster, now, warn: options.warn, edited: new Map(), quiet: { posts: 0, edits: 0 } };
+  const lanes = new Map<string, Lane>();
+  const everyMs = options.everyMs ?? 3_000;
+  let closing = false;
+
+  async function once(run: string, lane: Lane): Promise<number | undefined> {
+    if (!(await store.lease(run))) return undefined;
+    const facts = await options.log.read(run);
+    const state = fold(facts, options.shape);
+    const face = state.header && options.faceOf(state.header);
+    if (!state.header || !face) return undefined;
+    const progress = await options.log.progress(run);
+    const view = { state, facts, shape: options.shape, face, progress, now: now() };
+    const wanted = wantedMessages(view, (length) => fold(facts.slice(0, length), options.shape));
+    const mood = `${state.status} ${state.writesOffSince === undefined} ${state.promotionCalled}`;
+    const wait = await deliver({ run, channel: state.header.channel, wanted, length: facts.length, mood, everyMs, last: closing }, tools);
+    lane.settled = wait === undefined && state.endedAt !== undefined;
+    return wait;
+  }
+
+  async function work(run: string, lane: Lane): Promise<void> {
+    let wait: number | undefined;
+    do {
+      lane.again = false;
+      try {
+        wait = await once(run, lane);
+      } catch (error) {
+        options.warn({ run, error: error instanceof Error ? error.message : String(error) }, 'the messages of a run could not be drawn');
+        wait = 2_000;
+      }
+    } while (lane.again && !closing);
+    if (wait !== undefined && !closing) {
+      clearTimeout(lane.timer);
+      lane.timer = setTimeout(() => poke(run), Math.min(Math.max(wait, 50), 30_000));
+    }
+  }
+
+  function poke(run: string): Promise<void> {
+    const lane = lanes.get(run) ?? { busy: undefined, again: false, timer: undefined, settled: false };
+    lanes.set(run, lane);
+    lane.settled = false;
+    if (lane.busy) {
+      lane.again = true;
+      return lane.busy;
+    }
+    lane.busy = work(run, lane).finally(() => {
+      lane.busy = undefined;
+    });
+    return lane.busy;
+  }
+
+  /** Boards that another bot left behind, clocks, reminders; and reports that were never posted. */
+  async function sweep(everything: boolean): Promise<void> {
+    try {
+      const runs = await options.log.runs();
+      for (const [at, { run, active }] of runs.entries()) if ((active || (everything && at < 20)) && !lanes.get(run)?.busy) void poke(run);
+    } catch (error) {
+      options.warn({ error: error instanceof Error ? error.message : String(error) }, 'the runs could not be listed');
+    }
+  }
+
+  const unwatch = await options.log.watch((run) => {
+    if (!closing) void poke(run);
+  });
+  await sweep(true);
+  const ticker = setInterval(() => void sweep(false), options.tickMs ?? everyMs);
+
+  return {
+    draw: poke,
+    close: async (withinMs = 5_000) => {
+      closing = true;
+      clearInterval(ticker);
+      await unwatch();
+      for (const lane of lanes.values()) clearTimeout(lane.timer);
+      const flush = [...lanes]
+        .filter(([, lane]) => !lane.settled)
+        .map(([run, lane]) => (lane.busy ?? Promise.resolve()).then(() => poke(run)));
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, withinMs);
+      });
+      await Promise.race([Promise.all(flush), late]);
+      clearTimeout(timer);
+      await Promise.allSettled([...lanes.keys()].map((run) => store.release(run)));
+    },
+  };
+}

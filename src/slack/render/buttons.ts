@@ -1,0 +1,37 @@
+import type { types } from '@slack/bolt';
+import type { RunState } from '../../engine/state.ts';
+import { button } from './blocks.ts';
+import { type RunViewData, runId, titleOf } from './face.ts';
+
+const ended = new Set(['nothing', 'finished', 'aborted']);
+
+/** May a person still stop this run and take it back? Not after the promotion was called: the engine refuses it then. */
+export function mayAbort(state: RunState): boolean {
+  return !ended.has(state.status) && !state.abort && !state.promotionCalled;
+}
+
+/** The buttons of the board: only what would be accepted now. They carry ids; the log decides when one is pressed. */
+export function legalMoves({ state, shape }: Pick<RunViewData, 'state' | 'shape'>): readonly types.Button[] {
+  if (ended.has(state.status)) return [];
+  const run = runId(state);
+  const buttons: types.Button[] = [];
+  if (state.blocked) buttons.push(...failureButtons(state, shape));
+  if (state.pause) buttons.push(button({ id: 'run:resume', label: '▶ Resume', value: run, style: 'primary' }));
+  else if (!state.abort && !state.givingBack && !state.blocked) buttons.push(button({ id: 'run:pause', label: '⏸ Pause', value: run }));
+  buttons.push(button({ id: 'run:status', label: '📋 Steps', value: run }));
+  if (mayAbort(state)) buttons.push(button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' }));
+  return buttons;
+}
+
+/** Retry, Skip where the step allows it. */
+export function failureButtons(state: RunState, shape: RunViewData['shape']): readonly types.Button[] {
+  const stopped = state.blocked;
+  if (!stopped) return [];
+  const value = `${runId(state)}:${stopped.step}`;
+  const again = stopped.undoing ? '🔁 Try taking back again' : '🔁 Retry';
+  const title = titleOf(shape, stopped.step);
+  return [
+    button({ id: 'run:retry', label: again, value, style: 'primary' }),
+    ...(stopped.skippable ? [button({ id: 'run:skip', label: `⏭ Skip ${title}…`, value })] : []),
+  ];
+}

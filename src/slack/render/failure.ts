@@ -1,0 +1,68 @@
+import type { Fact } from '../../engine/facts.ts';
+import type { RunState } from '../../engine/state.ts';
+import { actions, button, context, type Message, message, section } from './blocks.ts';
+import { failureButtons, mayAbort } from './buttons.ts';
+import { type RunViewData, runId, titleOf } from './face.ts';
+import { clock, writesSentence } from './status.ts';
+import { code, people, safe, time, who } from './text.ts';
+
+export type Stopped = Extract<Fact, { readonly type: 'step.blocked' }>;
+
+/** What failed, what state things are in (writes on or off), the remedy, and what can be done about it. `then`: the state when it failed. */
+export function renderFailure(failed: Stopped, index: number, then: RunState, view: RunViewData): Message {
+  const run = runId(view.state);
+  const title = safe(titleOf(view.shape, failed.step));
+  const attempt = then.steps.find((step) => step.id === failed.step)?.attempts ?? 1;
+  const answer = view.facts.find((fact, at) => at > index && answers(fact, failed.step));
+  const open =
+    view.state.blocked !== undefined && answer === undefined && view.facts.findLastIndex((fact) => fact.type === 'step.blocked') === index;
+  const verb = failed.undoing ? 'could not take back' : 'stopped at';
+  const writes = writesSentence(then);
+  const off = open ? clock(view) : undefined;
+  const buttons = [
+    ...failureButtons(view.state, view.shape),
+    ...(mayAbort(view.state) ? [button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' })] : []),
+  ];
+  return message(`${run} ${verb} ${title}: ${safe(failed.reason)} ${writes}`, [
+    section(`❌ *${run} ${verb} ${title}*${attempt > 1 ? ` (attempt ${attempt})` : ''}`),
+    section(`*What*  ${safe(failed.reason)}`, `*Now*  ${writes} ${standing(failed)}`, `*Remedy*  ${safe(failed.remedy)}`),
+    ...(off ? [section(off)] : []),
+    ...(open
+      ? [context(`${code(failed.code)} · for ${people(view.face.operators)} · ${safe(meaning(view.state))}`), ...actions(buttons)]
+      : [context(`${code(failed.code)} · ${answer ? answerWords(answer) : 'no longer the open question'}`)]),
+  ]);
+}
+
+function standing(failed: Stopped): string {
+  if (failed.fate === 'fatal') return 'The run stands still; this is a mistake in the bot, so its maintainers must look.';
+  return failed.undoing ? 'The run waits with this step not taken back.' : 'The run waits; nothing further is done until somebody decides.';
+}
+
+function meaning(state: RunState): string {
+  const skip = state.blocked?.skippable ? '; Skip goes on without it' : '';
+  const abort = mayAbort(state) ? '; Abort takes the steps back, latest first' : '';
+  return `Retry looks again and does only what is missing${skip}${abort}`;
+}
+
+function answers(fact: Fact, step: string): boolean {
+  if (fact.type === 'retry.requested' || fact.type === 'step.skipped' || fact.type === 'step.done' || fact.type === 'step.undone')
+    return fact.step === step;
+  return fact.type === 'abort.requested' || fact.type === 'undo.begun' || fact.type === 'give-back.begun';
+}
+
+function answerWords(fact: Fact): string {
+  switch (fact.type) {
+    case 'retry.requested':
+      return `🔁 ${who(fact.by)} retried it ${time(fact.at)}`;
+    case 'step.skipped':
+      return `⏭ ${who(fact.by)} skipped it ${time(fact.at)} · ${safe(fact.reason)}`;
+    case 'abort.requested':
+      return `🛑 ${who(fact.by)} aborted the run ${time(fact.at)} · ${safe(fact.reason)}`;
+    case 'give-back.begun':
+      return `↩ the writes are given back ${time(fact.at)} · ${safe(fact.reason)}`;
+    case 'undo.begun':
+      return `↩ the steps are taken back ${time(fact.at)}`;
+    default:
+      return `✅ resolved ${time(fact.at)}`;
+  }
+}

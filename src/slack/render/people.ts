@@ -1,0 +1,83 @@
+import type { Fact } from '../../engine/facts.ts';
+import type { OpenGate } from '../../engine/state.ts';
+import { type Message, message, section } from './blocks.ts';
+import { gateTitle, type RunViewData, runId, titleOf } from './face.ts';
+import { clock } from './status.ts';
+import { cut, duration, people, plural, safe, who } from './text.ts';
+
+/** What people did gets a line of its own in the thread; undefined for facts that need none. */
+export function renderDeed(fact: Fact, index: number, view: RunViewData): Message | undefined {
+  const line = deed(fact, index, view);
+  return line === undefined ? undefined : message(`${runId(view.state)}: ${line}`, [section(line)]);
+}
+
+function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): string | undefined {
+  switch (fact.type) {
+    case 'vote.cast': {
+      const title = safe(gateTitle(shape, fact.gate));
+      if (fact.vote === 'reject') return `⛔ ${who(fact.by)} rejected *${title}*${fact.reason ? ` · ${reason(fact.reason)}` : ''}`;
+      const { count } = face.gate(fact.gate);
+      const before = facts
+        .slice(0, index + 1)
+        .filter((one) => one.type === 'vote.cast' && one.nonce === fact.nonce && one.vote === 'approve').length;
+      return `✓ ${who(fact.by)} approved *${title}*${count > 1 ? ` (${Math.min(before, count)} of ${count})` : ''}`;
+    }
+    case 'vote.withdrawn':
+      return `↩ ${who(fact.by)} took back the vote on *${safe(gateTitle(shape, fact.gate))}*`;
+    case 'pause.requested':
+      return `⏸ ${who(fact.by)} asked for a pause${fact.reason ? ` · ${reason(fact.reason)}` : ''}`;
+    case 'run.resumed':
+      return `▶ ${who(fact.by)} resumed the run`;
+    case 'retry.requested':
+      return `🔁 ${who(fact.by)} asked to try *${safe(titleOf(shape, fact.step))}* again`;
+    case 'step.skipped':
+      return `⏭ ${who(fact.by)} skipped *${safe(titleOf(shape, fact.step))}* · ${reason(fact.reason)}`;
+    case 'abort.requested':
+      return `🛑 ${who(fact.by)} asked to abort · ${reason(fact.reason)}`;
+    case 'task.done':
+      return `✔ ${who(fact.by)} says *${safe(titleOf(shape, fact.step))}* is done; the bot looks now`;
+    case 'note':
+      if (fact.marks) return undefined;
+      return `📝 ${who(fact.by)}: ${cut(safe(fact.text), 1_500)}`;
+    case 'promotion.called':
+      return '🚩 The promotion is called: from here on nothing is given back automatically.';
+    case 'promotion.refused':
+      return `↩ Google refused the promotion, and it is still replicating · ${reason(fact.reason)}`;
+    default:
+      return undefined;
+  }
+}
+
+function reason(text: string): string {
+  return cut(safe(text), 400);
+}
+
+/** The write stop ended without a promotion: why, for how long writes were off, and what counts next time. */
+export function renderGiveBack(
+  fact: Extract<Fact, { readonly type: 'give-back.begun' | 'writes.given-back' }>,
+  view: RunViewData,
+): Message {
+  const run = runId(view.state);
+  const why = view.facts.findLast((one) => one.type === 'give-back.begun' && one.at <= fact.at);
+  if (fact.type === 'give-back.begun') {
+    const off = clock(view);
+    return message(`${run}: the writes are being given back: ${reason(fact.reason)}`, [
+      section(`↩ *The writes are being given back to ${safe(view.face.source)}*`, reason(fact.reason), ...(off ? [off] : [])),
+    ]);
+  }
+  return message(`${run}: writes are on again on ${safe(view.face.source)}, after ${duration(fact.offForMs)} off.`, [
+    section(
+      `✅ *Writes are on again on ${safe(view.face.source)}* · they were off for ${duration(fact.offForMs)}`,
+      ...(why?.type === 'give-back.begun' ? [reason(why.reason)] : []),
+      'Nothing was promoted. The approval of the switch is void: it is asked again before the next try.',
+    ),
+  ]);
+}
+
+/** A new reply, because an edit notifies nobody (measured by others: a mention added by an edit reaches no one). */
+export function renderReminder(gate: OpenGate, view: RunViewData): Message {
+  const rule = view.face.gate(gate.gate);
+  const open = Math.max(1, rule.count - gate.votes.filter((vote) => vote.vote === 'approve').length);
+  const line = `🔔 ${people(rule.people)}: *${safe(gateTitle(view.shape, gate.gate))}* of ${runId(view.state)} still waits for ${plural(open, 'approval')}.`;
+  return message(line, [section(line)]);
+}

@@ -1,0 +1,98 @@
+import type { Fact } from '../../engine/facts.ts';
+import { fields, header, type Message, message, section } from './blocks.ts';
+import { gateTitle, type RunViewData, runId, runName, titleOf } from './face.ts';
+import { cut, duration, people, plural, safe, time } from './text.ts';
+
+/** A run in numbers and sentences: what the last message and the report's files are made from. Times in milliseconds. */
+export interface Report {
+  readonly run: string;
+  readonly name: string;
+  readonly ended: 'finished' | 'aborted' | 'running';
+  readonly startedAt: number;
+  readonly endedAt: number | undefined;
+  readonly outages: readonly { readonly from: number; readonly to: number; readonly end: 'given-back' | 'switched' }[];
+  readonly steps: readonly {
+    readonly id: string;
+    readonly phase: string;
+    readonly title: string;
+    readonly status: string;
+    readonly attempts: number;
+    readonly startedAt: number | undefined;
+    readonly tookMs: number | undefined;
+    readonly evidence: string;
+  }[];
+  readonly decisions: readonly { readonly what: string; readonly decision: string; readonly by: readonly string[]; readonly at: number }[];
+  readonly troubles: readonly { readonly step: string; readonly code: string; readonly reason: string; readonly at: number }[];
+  readonly notes: readonly { readonly by: string; readonly text: string; readonly at: number }[];
+}
+
+/** A projection of the log like the board; may be asked for while the run goes on. */
+export function reportOf({ state, facts, shape }: Pick<RunViewData, 'state' | 'facts' | 'shape'>): Report {
+  return {
+    run: runId(state),
+    name: runName(state),
+    ended: state.status === 'finished' || state.status === 'aborted' ? state.status : 'running',
+    startedAt: facts[0]?.at ?? 0,
+    endedAt: state.endedAt,
+    outages: state.writeStops,
+    steps: state.steps.map((step) => ({
+      id: step.id,
+      phase: shape.find((one) => one.id === step.id)?.phase ?? '',
+      title: titleOf(shape, step.id),
+      status: step.status,
+      attempts: step.attempts,
+      startedAt: step.startedAt,
+      tookMs: step.startedAt === undefined || step.endedAt === undefined ? undefined : step.endedAt - step.startedAt,
+      evidence: step.evidence ?? '',
+    })),
+    decisions: facts.flatMap((fact) =>
+      fact.type === 'gate.decided' ? [{ what: gateTitle(shape, fact.gate), decision: fact.decision, by: fact.by, at: fact.at }] : [],
+    ),
+    troubles: facts.flatMap((fact) =>
+      fact.type === 'step.blocked' ? [{ step: titleOf(shape, fact.step), code: fact.code, reason: fact.reason, at: fact.at }] : [],
+    ),
+    notes: facts.flatMap((fact) => (fact.type === 'note' ? [{ by: fact.by, text: fact.text, at: fact.at }] : [])),
+  };
+}
+
+/** The last message of a run: what came out, how long writes were off, who decided, what was proved, the way back. */
+export function renderReport(ended: Extract<Fact, { readonly type: 'run.finished' | 'run.aborted' }>, view: RunViewData): Message {
+  const report = reportOf(view);
+  const total = duration(ended.at - report.startedAt);
+  const off = report.outages.reduce((sum, stop) => sum + stop.to - stop.from, 0);
+  const finished = ended.type === 'run.finished';
+  const skipped = report.steps.filter((step) => step.status === 'skipped');
+  const proofs = report.steps.filter((step) => view.face.proofs.includes(step.id) && step.evidence !== '' && step.status === 'done');
+  const outage = report.outages.length ? `writes off ${duration(off)}` : 'writes were never stopped';
+  const deciders = [...new Set(report.decisions.flatMap((decision) => (decision.decision === 'approved' ? decision.by : [])))];
+  const title = finished ? '🏁 Finished' : '🛑 Aborted';
+  return message(`${safe(report.name)}: ${finished ? 'finished' : 'aborted'} after ${total}, ${outage}.`, [
+    header(`${title} · ${report.name}`),
+    fields(
+      `*Writes off*\n${report.outages.length ? duration(off) : 'never'}`,
+      `*Total*\n${total}`,
+      `*Approved by*\n${people(deciders)}`,
+      `*Steps*\n${plural(report.steps.filter((step) => step.status === 'done').length, 'step')} done, ${skipped.length} skipped, ${plural(report.troubles.length, 'stop')}`,
+    ),
+    section(...(report.outages.length ? report.outages.map((stop) => outageLine(stop)) : ['No write stop took place.'])),
+    ...(proofs.length ? [section(...proofs.map((step) => `✅ *${safe(step.title)}* — ${cut(safe(step.evidence), 500)}`))] : []),
+    ...(skipped.length
+      ? [section(...skipped.map((step) => `⏭ *${safe(step.title)}* was skipped — ${cut(safe(step.evidence), 300)}`))]
+      : []),
+    section(wayBack(finished, view)),
+  ]);
+}
+
+function outageLine(stop: Report['outages'][number]): string {
+  const what = stop.end === 'switched' ? 'until the services wrote to the new instance' : 'until the writes were given back';
+  return `⛔ ${time(stop.from, '{time_secs}')} → ${time(stop.to, '{time_secs}')} · *${duration(stop.to - stop.from)}* ${what}`;
+}
+
+function wayBack(finished: boolean, view: RunViewData): string {
+  if (!finished) return `↩ ${safe(view.face.source)} serves as before; what was taken back or left in place is in the thread.`;
+  const armed = view.state.steps.some((step) => step.id === 'arm-way-back' && step.status === 'done');
+  const until = (view.state.endedAt ?? view.now) + view.face.wayBackDays * 86_400_000;
+  return armed
+    ? `↩ The way back to ${safe(view.face.source)} is armed until ${time(until, '{date_short_pretty} {time}')}.`
+    : `There is no way back by replication; ${safe(view.face.source)} stays as it was at the switch.`;
+}

@@ -1,0 +1,87 @@
+import type { RunState, StepShape, StepState } from '../../engine/state.ts';
+import type { RunViewData } from './face.ts';
+import { gateTitle, titleOf } from './face.ts';
+import { duration, plural, safe, time, who } from './text.ts';
+
+export interface PhaseState {
+  readonly name: string;
+  readonly steps: readonly StepState[];
+  readonly shapes: readonly StepShape[];
+}
+
+/** The run's steps under the runbook's headings, in order. A step that this bot does not know comes under "Earlier version". */
+export function phasesOf(view: Pick<RunViewData, 'state' | 'shape'>): readonly PhaseState[] {
+  const shapes = new Map(view.shape.map((shape) => [shape.id, shape]));
+  const phases = new Map<string, { steps: StepState[]; shapes: StepShape[] }>();
+  for (const step of view.state.steps) {
+    const shape = shapes.get(step.id);
+    const name = shape?.phase ?? 'Earlier version';
+    const phase = phases.get(name) ?? { steps: [], shapes: [] };
+    phase.steps.push(step);
+    if (shape) phase.shapes.push(shape);
+    phases.set(name, phase);
+  }
+  return [...phases].map(([name, phase]) => ({ name, ...phase }));
+}
+
+export function isOver(step: StepState): boolean {
+  return step.status === 'done' || step.status === 'skipped';
+}
+export function stepsOver(state: RunState): number {
+  return state.steps.filter(isOver).length;
+}
+
+/** Are writes on or off, and since when: every failure says it. */
+export function writesSentence(state: RunState): string {
+  if (state.writesOffSince !== undefined)
+    return `Writes are OFF since ${time(state.writesOffSince, '{time_secs}')}${state.promotionCalled ? '; the promotion was called' : ''}.`;
+  return state.promotionCalled ? 'Writes are on, on the new instance.' : 'Writes are on.';
+}
+
+/** `🔄 Running`: never an emoji alone, so that it can be heard as well as seen. */
+export function statusWords(view: Pick<RunViewData, 'state' | 'shape' | 'face'>): string {
+  const { state, shape, face } = view;
+  switch (state.status) {
+    case 'nothing':
+      return '⚪ Not started';
+    case 'running':
+      return '🔄 Running';
+    case 'waiting-gate': {
+      const gate = state.gate;
+      if (!gate) return '🔒 Waiting for an approval';
+      if (gate.expired) return `⌛ The question expired · ${safe(gateTitle(shape, gate.gate))}`;
+      const open = face.gate(gate.gate).count - gate.votes.filter((vote) => vote.vote === 'approve').length;
+      return `🔒 Waiting for ${plural(Math.max(1, open), 'approval')} · ${safe(gateTitle(shape, gate.gate))} · until ${time(gate.expiresAt)}`;
+    }
+    case 'waiting-task':
+      return `🙋 Waiting for a person · ${safe(state.task ? titleOf(shape, state.task.step) : 'task')}`;
+    case 'blocked':
+      return `❌ Stopped · ${safe(state.blocked ? titleOf(shape, state.blocked.step) : 'a step')} · needs a decision`;
+    case 'pausing':
+      return `⏸ Pausing · stops after the current step · asked by ${who(state.pause?.by ?? 'bot')}`;
+    case 'paused':
+      return `⏸ Paused by ${who(state.pause?.by ?? 'bot')}${state.pause?.reason ? ` · ${safe(state.pause.reason)}` : ''}`;
+    case 'aborting':
+      return `🛑 Abort requested by ${who(state.abort?.by ?? 'bot')} · the current step ends first`;
+    case 'undoing':
+      return '↩ Taking steps back';
+    case 'giving-back':
+      return `↩ Giving the writes back · ${safe(state.givingBack?.reason ?? '')}`;
+    case 'finished':
+      return '🏁 Finished';
+    case 'aborted':
+      return '🛑 Aborted';
+    default:
+      return state.status satisfies never;
+  }
+}
+
+/** The write stop's clock: `⛔ Writes off 12 s of 120 s`; undefined while writes are on. */
+export function clock(view: Pick<RunViewData, 'state' | 'face' | 'now'>): string | undefined {
+  const { state, face, now } = view;
+  if (state.writesOffSince === undefined) return undefined;
+  const off = duration(now - state.writesOffSince);
+  return state.promotionCalled
+    ? `⛔ *Writes off ${off}* · the promotion was called; nothing is given back automatically`
+    : `⛔ *Writes off ${off}* of at most ${duration(face.deadlineMs)} until the promotion is called`;
+}
