@@ -18,14 +18,16 @@ export interface Cluster {
   readonly serverCa: string;
   /** The bootstrap superuser `cloudsqladmin`. */
   readonly admin: Connection;
+  /** Of the postmaster, while it runs. */
+  pid(): number | undefined;
   running(): boolean;
   /** Sets server settings (`null`: back to the default) and restarts if `restart`. */
   configure(settings: Readonly<Record<string, string | null>>, restart: boolean): Promise<void>;
   restart(): Promise<void>;
+  /** Cloud SQL's settings.ipConfiguration.sslMode; in force for new connections when it resolves. */
+  setSslMode(mode: 'ALLOW_UNENCRYPTED_AND_ENCRYPTED' | 'ENCRYPTED_ONLY' | 'TRUSTED_CLIENT_CERTIFICATE_REQUIRED'): Promise<void>;
   /** Signs a client certificate of role `commonName` is free text here, as with Cloud SQL. */
-  clientCertificate(
-    commonName: string,
-  ): Promise<{
+  clientCertificate(commonName: string): Promise<{
     readonly certificate: string;
     readonly privateKey: string;
     readonly sha1Fingerprint: string;
@@ -44,6 +46,8 @@ export interface Fleet {
     readonly version: number;
     readonly flags: Readonly<Record<string, string>>;
     readonly rootPassword?: string;
+    /** ENCRYPTED_ONLY if left out. */
+    readonly sslMode?: Parameters<Cluster['setSslMode']>[0];
   }): Promise<Cluster>;
   get(name: string): Cluster | undefined;
   list(): readonly Cluster[];
@@ -52,6 +56,8 @@ export interface Fleet {
   program(version: number, name: string): string;
   /** Directory for files that servers must read (certificates). */
   readonly shared: string;
+  /** Writes such a file into `shared` so that only the servers can read it (libpq insists for private keys); answers its path. */
+  share(file: string, content: string): Promise<string>;
   close(): Promise<void>;
 }
 
