@@ -72,7 +72,8 @@ export type FactBody =
   | { readonly type: 'promotion.refused'; readonly reason: string }
   | { readonly type: 'give-back.begun'; readonly reason: string }
   | { readonly type: 'writes.given-back'; readonly offForMs: number }
-  | { readonly type: 'note'; readonly by: string; readonly text: string }
+  /** `marks: 'paused'` is the bot's: the execution that was open when the pause was asked for has ended. */
+  | { readonly type: 'note'; readonly by: string; readonly text: string; readonly marks?: 'paused' }
   | { readonly type: 'run.finished' }
   | { readonly type: 'run.aborted' };
 

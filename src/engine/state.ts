@@ -46,6 +46,12 @@ export interface OpenGate {
   readonly because: string | undefined;
   readonly votes: readonly Vote[];
 }
+export interface Approval {
+  readonly planHash: string;
+  readonly plan: readonly string[];
+  readonly by: readonly string[];
+  readonly at: number;
+}
 export interface OpenTask {
   readonly step: string;
   readonly what: readonly string[];
@@ -90,7 +96,7 @@ export interface RunState {
   readonly current: string | undefined;
   readonly gate: OpenGate | undefined;
   /** By gate: the plan that people approved, and who. */
-  readonly approved: ReadonlyMap<string, { readonly planHash: string; readonly by: readonly string[]; readonly at: number }>;
+  readonly approved: ReadonlyMap<string, Approval>;
   /** Gates of undo steps that people rejected: kept. */
   readonly rejected: ReadonlySet<string>;
   readonly task: OpenTask | undefined;

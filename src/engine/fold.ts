@@ -1,0 +1,254 @@
+import { begin, cutoverStep, type Draft, emptyDraft, endWriteStop, reset, settle, shapeOfStep, touch, voidCutover } from './draft.ts';
+import { type Fact, movesEpoch } from './facts.ts';
+import type { Blocked, RunbookShape, RunState } from './state.ts';
+import { currentOf, statusOf } from './status.ts';
+import { sentence, writesSentence } from './writes.ts';
+
+/** The state of a run: derived from its facts, never stored. An empty log is the status `nothing`. */
+export function fold(facts: readonly Fact[], shape: RunbookShape): RunState {
+  const draft = emptyDraft(shape);
+  for (const fact of facts) {
+    if (movesEpoch[fact.type]) draft.epoch += 1;
+    take(draft, fact);
+  }
+  return stateOf(draft, facts);
+}
+
+function take(draft: Draft, fact: Fact): void {
+  switch (fact.type) {
+    case 'run.started': {
+      const { type: _type, at: _at, ...header } = fact;
+      return begin(draft, header);
+    }
+    case 'step.started': {
+      const step = touch(draft, fact.step);
+      step.status = 'started';
+      step.attempts = fact.attempt;
+      step.startedAt ??= fact.at;
+      draft.pauseSettled = false;
+      return settle(draft, fact.step);
+    }
+    case 'fact.recorded': {
+      const ledger = draft.records.get(fact.step) ?? new Map<string, unknown>();
+      draft.records.set(fact.step, ledger.set(fact.key, fact.value));
+      return;
+    }
+    case 'step.done': {
+      Object.assign(touch(draft, fact.step), { status: 'done', endedAt: fact.at, evidence: fact.evidence, changed: fact.changed });
+      settle(draft, fact.step);
+      return endWriteStop(draft, fact.at);
+    }
+    case 'step.blocked':
+      return block(draft, { ...fact, reason: fact.reason });
+    case 'step.skipped': {
+      if (draft.undoBegun) reset(draft, fact.step);
+      const step = touch(draft, fact.step);
+      Object.assign(step, { status: draft.undoBegun ? 'kept' : 'skipped', endedAt: fact.at, evidence: fact.reason });
+      settle(draft, fact.step);
+      return endWriteStop(draft, fact.at);
+    }
+    case 'step.undone': {
+      reset(draft, fact.step);
+      Object.assign(touch(draft, fact.step), { status: fact.how, endedAt: fact.at, evidence: fact.why });
+      return;
+    }
+    case 'gate.asked': {
+      const { type: _type, at, because, ...gate } = fact;
+      if (fact.gate === fact.step) touch(draft, fact.step);
+      draft.approved.delete(fact.gate);
+      draft.gate = { ...gate, askedAt: at, expired: false, because, votes: [] };
+      return;
+    }
+    case 'gate.expired':
+      if (draft.gate?.nonce === fact.nonce) draft.gate.expired = true;
+      return;
+    case 'vote.cast':
+      if (draft.gate?.nonce === fact.nonce)
+        draft.gate.votes = [
+          ...draft.gate.votes.filter((vote) => vote.by !== fact.by),
+          { by: fact.by, at: fact.at, vote: fact.vote, reason: fact.reason },
+        ];
+      return;
+    case 'vote.withdrawn':
+      if (draft.gate?.nonce === fact.nonce) draft.gate.votes = draft.gate.votes.filter((vote) => vote.by !== fact.by);
+      return;
+    case 'gate.decided':
+      return decide(draft, fact);
+    case 'task.asked':
+      touch(draft, fact.step);
+      draft.answers.delete(fact.step);
+      draft.task = {
+        step: fact.step,
+        what: fact.what,
+        verifiedBy: fact.verifiedBy,
+        expects: fact.expects,
+        askedAt: fact.at,
+        because: fact.because,
+      };
+      return;
+    case 'task.done':
+      draft.answers.set(fact.step, { by: fact.by, answer: fact.answer });
+      if (draft.task?.step === fact.step) draft.task = undefined;
+      return;
+    case 'retry.requested': {
+      const step = touch(draft, fact.step);
+      if (step.status === 'blocked') step.status = step.attempts > 0 ? 'started' : 'pending';
+      draft.blocked = undefined;
+      draft.gate = undefined;
+      return;
+    }
+    case 'pause.requested':
+      draft.pause = { by: fact.by, reason: fact.reason, at: fact.at };
+      draft.pauseSettled = false;
+      return;
+    case 'run.resumed':
+      draft.pause = undefined;
+      return;
+    case 'abort.requested':
+      draft.abort = { by: fact.by, reason: fact.reason, at: fact.at };
+      return;
+    case 'undo.begun':
+      draft.undoBegun = true;
+      draft.pause = undefined;
+      draft.gate = undefined;
+      draft.task = undefined;
+      draft.blocked = undefined;
+      return;
+    case 'deadline.set':
+      draft.dueAt = fact.dueAt;
+      draft.writesOffSince ??= fact.at;
+      return;
+    case 'promotion.called':
+      draft.promotionCalled = true;
+      draft.givingBack = undefined;
+      return;
+    case 'promotion.refused':
+      draft.promotionCalled = false;
+      return;
+    case 'give-back.begun':
+      // Written after the promotion was called it has no effect: the new instance is the one that is written to.
+      if (draft.promotionCalled) return;
+      draft.givingBack = { reason: fact.reason, fate: draft.blocked?.fate ?? 'human' };
+      draft.gate = undefined;
+      draft.task = undefined;
+      draft.blocked = undefined;
+      return;
+    case 'writes.given-back':
+      return givenBack(draft, fact);
+    case 'note':
+      if (fact.marks === 'paused') draft.pauseSettled = true;
+      return;
+    case 'run.finished':
+      draft.ended = { at: fact.at, as: 'finished' };
+      return;
+    case 'run.aborted':
+      draft.ended = { at: fact.at, as: 'aborted' };
+      return;
+    default:
+      fact satisfies never;
+      draft.problem = `this bot does not know the fact "${(fact as { readonly type: string }).type}"`;
+  }
+}
+
+function block(draft: Draft, fact: Omit<Blocked, 'skippable'>): void {
+  const step = touch(draft, fact.step);
+  if (!fact.undoing) step.status = 'blocked';
+  if (draft.task?.step === fact.step) draft.task = undefined;
+  draft.blocked = {
+    step: fact.step,
+    at: fact.at,
+    code: fact.code,
+    reason: fact.reason,
+    remedy: fact.remedy,
+    fate: fact.fate,
+    undoing: fact.undoing,
+    // Undoing, a step may be left as it is; the write stop's may not, or the writes stay off.
+    skippable: fact.undoing ? draft.undoBegun : shapeOfStep(draft, fact.step)?.skippable === true,
+  };
+}
+
+function decide(draft: Draft, fact: Extract<Fact, { readonly type: 'gate.decided' }>): void {
+  const gate = draft.gate;
+  if (gate?.nonce !== fact.nonce) return;
+  draft.gate = undefined;
+  if (fact.decision === 'approved') {
+    draft.approved.set(fact.gate, { planHash: fact.planHash, plan: gate.plan, by: fact.by, at: fact.at });
+  } else if (fact.gate === `undo:${gate.step}`) {
+    draft.rejected.add(fact.gate);
+  } else {
+    const why = sentence(`${fact.by.join(', ')} rejected it${fact.reason ? `: ${fact.reason}` : ''}`);
+    block(draft, {
+      step: gate.step,
+      at: fact.at,
+      code: 'gate.rejected',
+      reason: `${why} ${writesSentence(draft)}`,
+      remedy: 'Press Retry to ask again, or Abort.',
+      fate: 'human',
+      undoing: false,
+    });
+  }
+}
+
+function givenBack(draft: Draft, fact: Extract<Fact, { readonly type: 'writes.given-back' }>): void {
+  const { reason, fate } = draft.givingBack ?? { reason: 'asked for', fate: 'human' as const };
+  draft.writeStops.push({ from: draft.writesOffSince ?? fact.at, to: fact.at, end: 'given-back' });
+  draft.writesOffSince = undefined;
+  draft.dueAt = undefined;
+  draft.givingBack = undefined;
+  voidCutover(draft);
+  if (draft.pause || draft.abort) return;
+  block(draft, {
+    step: cutoverStep(draft),
+    at: fact.at,
+    code: 'writes.given-back',
+    reason: `The writes were given back after ${(fact.offForMs / 1000).toFixed(1)} s: ${sentence(reason)} Writes are on.`,
+    remedy: 'Press Retry to start the cutover again.',
+    fate,
+    undoing: false,
+  });
+}
+
+function stateOf(draft: Draft, facts: readonly Fact[]): RunState {
+  if (draft.problem !== undefined && !draft.ended)
+    block(draft, {
+      step: draft.blocked?.step ?? draft.order[Math.max(0, draft.reached)] ?? '',
+      at: facts.at(-1)?.at ?? 0,
+      code: 'run.not-understood',
+      reason: `${sentence(draft.problem)} ${writesSentence(draft)}`,
+      remedy: 'Start the version of the bot that began this run, or a newer one.',
+      fate: 'fatal',
+      undoing: draft.undoBegun || draft.givingBack !== undefined,
+    });
+  // A step that the runbook gained behind the run's back: it was not asked for there.
+  const order = draft.order.filter((id, index) => !(draft.gained.has(id) && index <= draft.reached && untouched(draft, id)));
+  const steps = order.flatMap((id) => draft.steps.get(id) ?? []);
+  const status = statusOf(draft);
+  return {
+    header: draft.header,
+    version: facts.length,
+    epoch: draft.epoch,
+    status,
+    steps,
+    current: currentOf(draft, steps, status),
+    gate: draft.gate,
+    approved: draft.approved,
+    rejected: draft.rejected,
+    task: draft.task,
+    answers: draft.answers,
+    blocked: draft.blocked,
+    records: draft.records,
+    pause: draft.pause,
+    abort: draft.abort,
+    deadlineAt: draft.promotionCalled ? undefined : draft.dueAt,
+    promotionCalled: draft.promotionCalled,
+    givingBack: draft.givingBack ? { reason: draft.givingBack.reason } : undefined,
+    writesOffSince: draft.writesOffSince,
+    writeStops: draft.writeStops,
+    endedAt: draft.ended?.at,
+  };
+}
+
+function untouched(draft: Draft, id: string): boolean {
+  const step = draft.steps.get(id);
+  return step === undefined || (step.status === 'pending' && step.attempts === 0);
+}

@@ -1,0 +1,130 @@
+import { type Decision, refused } from './approvals.ts';
+import type { FactBody } from './facts.ts';
+import type { RunbookShape, RunState } from './state.ts';
+import { mustGiveBack, writesSentence } from './writes.ts';
+
+/** Stop after the open execution; inside the write stop the writes are given back first. */
+export function pause(state: RunState, by: string, reason: string): Decision {
+  const over = notRunning(state);
+  if (over) return over;
+  if (state.abort) return refused('run.aborting', `${name(state)} is being aborted; it cannot be paused.`);
+  if (state.pause) return refused('run.paused', `${name(state)} is already paused by ${state.pause.by}.`);
+  const message = mustGiveBack(state)
+    ? `${by} paused ${name(state)}; the writes are given back first.`
+    : `${by} paused ${name(state)}. ${writesSentence(state)}`;
+  return { kind: 'facts', facts: [{ type: 'pause.requested', by, reason }, ...giveBackFirst(state, `${by} paused the run`)], message };
+}
+
+/** Go on where the pause began. */
+export function resume(state: RunState, by: string): Decision {
+  const over = notRunning(state);
+  if (over) return over;
+  if (!state.pause) return refused('run.not-paused', `${name(state)} is not paused.`);
+  return { kind: 'facts', facts: [{ type: 'run.resumed', by }], message: `${by} resumed ${name(state)}.` };
+}
+
+/** Execute the blocked step (or its undo) again: it looks before it acts. */
+export function retry(state: RunState, by: string, step?: string): Decision {
+  const over = notRunning(state);
+  if (over) return over;
+  const blocked = state.blocked;
+  if (!blocked) return refused('run.not-blocked', `${name(state)} is not blocked; there is nothing to try again.`);
+  if (step !== undefined && step !== blocked.step)
+    return refused('run.other-step', `${name(state)} is blocked at ${blocked.step}, not at ${step}; nothing was changed.`);
+  if (blocked.code === 'run.not-understood') return refused(blocked.code, `${blocked.reason} ${blocked.remedy}`);
+  return {
+    kind: 'facts',
+    facts: [{ type: 'retry.requested', step: blocked.step, by }],
+    message: `${by} tries ${blocked.undoing ? 'the undo of ' : ''}${blocked.step} again.`,
+  };
+}
+
+/** A question that expired is asked anew, with what the step sees then. */
+export function askAgain(state: RunState, by: string, nonce: string): Decision {
+  const over = notRunning(state);
+  if (over) return over;
+  if (!state.gate || state.gate.nonce !== nonce) return refused('gate.stale', 'This question is not open any more; nothing was changed.');
+  return {
+    kind: 'facts',
+    facts: [{ type: 'retry.requested', step: state.gate.step, by }],
+    message: `${by} asks about ${state.gate.gate} again.`,
+  };
+}
+
+/** Go on without a step that failed, where the runbook allows it; undoing, leave a step as it is. */
+export function skip(state: RunState, by: string, step: string, reason: string): Decision {
+  const over = notRunning(state);
+  if (over) return over;
+  const blocked = state.blocked;
+  if (blocked?.step !== step) return refused('step.not-blocked', `Only a step that is blocked can be skipped; ${step} is not.`);
+  if (!blocked.skippable)
+    return refused('step.not-skippable', `${step} cannot be skipped: what comes after it needs it. Retry, or abort the run.`);
+  if (reason.trim() === '') return refused('skip.reason-missing', `Say why ${step} is skipped: it stays in the report.`);
+  return {
+    kind: 'facts',
+    facts: [{ type: 'step.skipped', step, by, reason: reason.trim() }],
+    message: blocked.undoing ? `${by} leaves ${step} as it is: ${reason.trim()}` : `${by} skipped ${step}: ${reason.trim()}`,
+  };
+}
+
+/** Undo everything. Inside the write stop the writes are given back first; after the promotion is called it is refused. */
+export function abort(state: RunState, shape: RunbookShape, by: string, reason: string): Decision {
+  const over = notRunning(state);
+  if (over) return over;
+  if (state.abort) return refused('run.aborting', `${name(state)} is already being aborted by ${state.abort.by}.`);
+  const final = state.promotionCalled
+    ? 'the promotion was called, so the new instance may already be the one that is written to'
+    : passed(state, shape);
+  if (final !== undefined) return refused('run.irreversible', `${name(state)} cannot be aborted any more: ${final}.`);
+  if (reason.trim() === '') return refused('abort.reason-missing', `Say why ${name(state)} is aborted: it stays in the report.`);
+  return {
+    kind: 'facts',
+    facts: [{ type: 'abort.requested', by, reason: reason.trim() }, ...giveBackFirst(state, `${by} aborted the run`)],
+    message: `${by} aborted ${name(state)}: ${reason.trim()}. What was done is undone, latest first.`,
+  };
+}
+
+/** A person says that a task is done; the bot looks for itself before it believes it. */
+export function taskDone(state: RunState, by: string, step: string, answer: string): Decision {
+  const over = notRunning(state);
+  if (over) return over;
+  const task = state.task;
+  if (task?.step !== step) return refused('task.not-open', `There is no open task ${step} in ${name(state)}.`);
+  if (task.expects !== undefined && answer.trim() === '')
+    return refused('task.answer-missing', `${step} needs an answer: ${task.expects}.`);
+  return {
+    kind: 'facts',
+    facts: [{ type: 'task.done', step, by, answer: answer.trim() }],
+    message: `${by} says that ${step} is done; the bot looks for itself.`,
+  };
+}
+
+/** A remark for the report. */
+export function note(state: RunState, by: string, text: string): Decision {
+  if (!state.header) return refused('run.unknown', 'There is no such run.');
+  if (text.trim() === '') return refused('note.empty', 'Write what is to be noted.');
+  return { kind: 'facts', facts: [{ type: 'note', by, text: text.trim() }], message: `${by} noted: ${text.trim()}` };
+}
+
+function giveBackFirst(state: RunState, reason: string): readonly FactBody[] {
+  return mustGiveBack(state) ? [{ type: 'give-back.begun', reason }] : [];
+}
+
+function passed(state: RunState, shape: RunbookShape): string | undefined {
+  const last = state.steps.find((step) => {
+    const known = shape.find((one) => one.id === step.id);
+    return known?.irreversible && known.writeStop !== 'promotion' && step.attempts > 0;
+  });
+  return last && `${last.id} has begun and cannot be undone`;
+}
+
+function notRunning(state: RunState): Decision | undefined {
+  if (!state.header) return refused('run.unknown', 'There is no such run.');
+  if (state.endedAt !== undefined)
+    return refused('run.ended', `${name(state)} has ${state.status === 'aborted' ? 'been aborted' : 'finished'}; nothing was changed.`);
+  return undefined;
+}
+
+function name(state: RunState): string {
+  return state.header?.run ?? 'the run';
+}

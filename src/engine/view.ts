@@ -1,0 +1,69 @@
+import { Fatal } from '../errors.ts';
+import { commit, type Decide } from './commit.ts';
+import type { Execution } from './execution.ts';
+import { fold } from './fold.ts';
+import type { RunState } from './state.ts';
+import type { RunView } from './step.ts';
+import { clock, mustGiveBack } from './writes.ts';
+
+/** A step's view of its run, and the state behind it, which every commit renews. */
+export interface Session {
+  state(): RunState;
+  commit(decide: Decide): ReturnType<typeof commit>;
+  readonly view: RunView;
+}
+
+/** Opens the run's log for one execution of `step`. */
+export async function openSession<C>(execution: Execution<C>, step: string): Promise<Session> {
+  let state = fold(await execution.log.read(execution.run), execution.shape);
+  const header = state.header;
+  if (!header) throw new Fatal('run.unknown', `There is no run ${execution.run}.`);
+  const commitAndKeep = async (decide: Decide) => {
+    const answer = await commit(execution, decide);
+    state = answer.state;
+    return answer;
+  };
+  const view: RunView = {
+    run: header.run,
+    uid: header.uid,
+    service: header.service,
+    environment: header.environment,
+    from: header.from,
+    to: header.to,
+    signal: execution.signal,
+    async record(key, value) {
+      await commitAndKeep(() => [{ type: 'fact.recorded', step, key, value: value ?? null }]);
+    },
+    recall<T>(key: string, of: string = step) {
+      return state.records.get(of)?.get(key) as T | undefined;
+    },
+    get answer() {
+      return state.answers.get(step)?.answer;
+    },
+    progress(progress) {
+      // Only for eyes: a lost one is replaced by the next.
+      execution.log.setProgress(execution.run, step, progress).catch(() => undefined);
+    },
+    claimPromotion: () => claimPromotion(execution, commitAndKeep),
+    async promotionRefused(reason) {
+      await commitAndKeep((now) => (now.promotionCalled ? [{ type: 'promotion.refused', reason }] : undefined));
+    },
+    get deadlineAt() {
+      return state.deadlineAt;
+    },
+  };
+  return { state: () => state, commit: commitAndKeep, view };
+}
+
+/** The way to the promotion is open only while nobody gives back, pauses or aborts, and the deadline has not passed. */
+async function claimPromotion<C>(execution: Execution<C>, commitAndKeep: Session['commit']): Promise<boolean> {
+  const { state } = await commitAndKeep((now) => {
+    if (now.promotionCalled || now.status !== 'running') return undefined;
+    if (now.deadlineAt !== undefined && execution.now() >= now.deadlineAt) {
+      if (!mustGiveBack(now)) return undefined;
+      return [{ type: 'give-back.begun', reason: `the deadline passed at ${clock(now.deadlineAt)}, before the promotion was called` }];
+    }
+    return execution.signal.aborted ? undefined : [{ type: 'promotion.called' }];
+  });
+  return state.promotionCalled && state.status === 'running';
+}

@@ -1,0 +1,22 @@
+import type { RunState } from './state.ts';
+
+/** `12:04:31 UTC` */
+export function clock(at: number): string {
+  return `${new Date(at).toISOString().slice(11, 19)} UTC`;
+}
+
+/** The state that writes are in: every failure ends with it. */
+export function writesSentence(state: Pick<RunState, 'writesOffSince'>): string {
+  return state.writesOffSince === undefined ? 'Writes are on.' : `Writes are OFF since ${clock(state.writesOffSince)}.`;
+}
+
+/** A sentence with its full stop, once. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  return /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}
+
+/** Are the writes off and may they still be given back without asking anybody? */
+export function mustGiveBack(state: Pick<RunState, 'writesOffSince' | 'promotionCalled' | 'givingBack'>): boolean {
+  return state.writesOffSince !== undefined && !state.promotionCalled && state.givingBack === undefined;
+}
