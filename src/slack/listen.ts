@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import type { App, types } from '@slack/bolt';
+import { NeedsHuman, Refused } from '../errors.ts';
+import type { ChannelLog } from './bolt-log.ts';
+import type { Actor, Handlers, Reply } from './handlers.ts';
+import type { ModalMeta } from './render/modals.ts';
+
+export interface ListenOptions {
+  readonly handlers: Handlers;
+  readonly log: ChannelLog;
+  /** Our workspace; people of another one (Slack Connect) are refused. */
+  readonly team: () => string | undefined;
+  /** The channels that the bot serves. */
+  readonly channels: () => ReadonlySet<string>;
+  /** After how long a command without an answer says that it is still looking. */
+  readonly stillMs?: number;
+}
+interface Person {
+  readonly id: string;
+  readonly team: string | undefined;
+}
+
+/** One listener each for commands, buttons and modals; the tables are on the other side. Gives what waits for work in flight. */
+export function listen(app: App, options: ListenOptions): { readonly idle: () => Promise<void> } {
+  const inFlight = new Set<Promise<unknown>>();
+  const track = async <T>(work: Promise<T>): Promise<T> => {
+    inFlight.add(work);
+    try {
+      return await work;
+    } finally {
+      inFlight.delete(work);
+    }
+  };
+
+  /** The person's answer, whatever happens: nothing that is typed or pressed is ignored in silence. */
+  async function answer<T>(person: Person, channel: string, work: (actor: Actor) => Promise<T>): Promise<T | Reply> {
+    try {
+      return await work(admit(person, channel, options));
+    } catch (error) {
+      return excuse(error, options.log);
+    }
+  }
+
+  app.command(/.*/, async ({ command, ack, respond }) => {
+    await acknowledge(ack, options.log);
+    const person = { id: command.user_id, team: command.team_id };
+    const still = setTimeout(
+      () => void tell(respond, { text: 'Looking… the answer follows here.' }, options.log),
+      options.stillMs ?? 1_500,
+    );
+    const reply = await track(
+      answer(person, command.channel_id, (actor) =>
+        options.handlers.command({ actor, channel: command.channel_id, text: command.text ?? '' }),
+      ),
+    );
+    clearTimeout(still);
+    await tell(respond, reply, options.log);
+  });
+
+  app.action(/.*/, async ({ action, body, ack, respond, client }) => {
+    await acknowledge(ack, options.log);
+    if (body.type !== 'block_actions' || !('action_id' in action)) return;
+    const person = { id: body.user.id, team: body.user.team_id ?? body.team?.id };
+    const channel = body.channel?.id ?? '';
+    const value = 'value' in action && typeof action.value === 'string' ? action.value : '';
+    const reply = await track(
+      answer(person, channel, async (actor) => {
+        const result = await options.handlers.button({ actor, channel, action: action.action_id, value });
+        if ('modal' in result) await client.views.open({ trigger_id: body.trigger_id, view: result.modal });
+        return result;
+      }),
+    );
+    if (!('modal' in reply)) await tell(respond, reply, options.log);
+  });
+
+  app.view(/.*/, async ({ body, view, ack, client }) => {
+    const meta = metaOf(view.private_metadata);
+    const values = Object.fromEntries(
+      Object.entries(view.state.values).map(([field, inputs]) => [field, inputs['value']?.value?.trim() ?? '']),
+    );
+    const person = { id: body.user.id, team: body.user.team_id ?? body.team?.id };
+    const submitted = (actor: Actor) => ({ actor, channel: meta.channel, action: meta.action, value: meta.value, values });
+    const errors = options.handlers.problems(submitted({ id: person.id, via: 'slack' }));
+    if (Object.keys(errors).length > 0) {
+      await ack({ response_action: 'errors', errors });
+      return;
+    }
+    await acknowledge(ack, options.log);
+    const reply = await track(answer(person, meta.channel, (actor) => options.handlers.submit(submitted(actor))));
+    const send = (message: { text: string; blocks?: types.KnownBlock[] }) =>
+      client.chat.postEphemeral({ channel: meta.channel, user: person.id, ...message });
+    await tell(send, reply, options.log);
+  });
+
+  return {
+    idle: async () => {
+      await Promise.allSettled([...inFlight]);
+    },
+  };
+}
+
+function admit(person: Person, channel: string, options: ListenOptions): Actor {
+  const team = options.team();
+  if (team === undefined || person.team !== team)
+    throw new Refused('actor.other-workspace', 'Only people of this workspace can use this bot; nothing was changed.');
+  const channels = options.channels();
+  if (!channels.has(channel))
+    throw new Refused(
+      'channel.not-served',
+      `This bot answers in ${[...channels].map((id) => `<#${id}>`).join(', ')} only, so that everybody concerned sees what happens.`,
+    );
+  return { id: person.id, team, via: 'slack' };
+}
+
+/** What a person is told when it did not work. An unexpected error gets a reference that is in the bot's own log too. */
+export function excuse(error: unknown, log: Pick<ChannelLog, 'error'>): Reply {
+  if (error instanceof Refused) return { text: `${error.message} (${error.code})` };
+  if (error instanceof NeedsHuman) return { text: `${error.message} ${error.remedy} (${error.code})` };
+  const reference = randomBytes(2).toString('hex');
+  log.error({ reference, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, 'a command or click failed');
+  return { text: `Something broke here (ref ${reference}). Look at \`/pgupgrade status\` for what stands now, then try again.` };
+}
+
+/** The socket may have gone since: that must not end the process. */
+async function acknowledge(ack: () => Promise<void>, log: ChannelLog): Promise<void> {
+  try {
+    await ack();
+  } catch (error) {
+    log.warn({ error: error instanceof Error ? error.message : String(error) }, 'an acknowledgement did not get through');
+  }
+}
+
+type Send = (message: {
+  text: string;
+  blocks?: types.KnownBlock[];
+  response_type: 'ephemeral';
+  replace_original: false;
+}) => Promise<unknown>;
+
+async function tell(send: Send, reply: object, log: ChannelLog): Promise<void> {
+  if (!('text' in reply) || typeof reply.text !== 'string') return;
+  const blocks = 'blocks' in reply && Array.isArray(reply.blocks) ? { blocks: [...(reply.blocks as types.KnownBlock[])] } : {};
+  try {
+    await send({ text: reply.text, ...blocks, response_type: 'ephemeral', replace_original: false });
+  } catch (error) {
+    log.warn({ error: error instanceof Error ? error.message : String(error) }, 'an answer did not get through');
+  }
+}
+
+function metaOf(text: string): ModalMeta {
+  const parsed: unknown = JSON.parse(text || '{}');
+  const part = (key: string) => {
+    const value: unknown = typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, key) : undefined;
+    return typeof value === 'string' ? value : '';
+  };
+  return { action: part('action'), value: part('value'), channel: part('channel') };
+}
