@@ -1,3 +1,5 @@
+import type { Client } from 'pg';
+
 /** A comparison of two databases. Hash algorithm and traps: docs in README, "How equality is proved". */
 export interface Differing {
   /** The key, as text, by column; or, for a table without a key, the whole row. */
@@ -40,7 +42,22 @@ export interface Verdict {
   readonly durationMs: number;
 }
 
-/** A difference that the run intends. All given fields must match; `object` is compared as a whole. */
+/**
+ * A difference that the run intends. All given fields must match; `object` is compared as a whole.
+ *
+ * Kinds and their objects (names are quoted where needed):
+ * `database` (encoding, collation; object `database`), `schema` (name), `table` `view` `materialized-view` `foreign-table`
+ * (schema.name), `column` (schema.table.column), `index` (schema.index), `constraint` `trigger` `policy` `rule`
+ * (schema.table.name), `row-security` (schema.table), `view-definition` (schema.name), `function` (schema.name(types)), `type`
+ * (schema.name), `sequence` and `sequence-value` (schema.name), `extension` and `extension-version` (name), `statistics`
+ * (schema.name), `event-trigger` (name), `setting` (`database` or `role NAME`), `large-object` (`large objects`), `owner` (`table schema.name`,
+ * `function …`, `type …`, `schema …`, `database`), `grant` (`table schema.name to GRANTEE`, `column …`, `function …`, `type …`,
+ * `schema …`), `default-privilege` (`ROLE in SCHEMA on tables to GRANTEE`), `comment` (`table schema.name`, …), `rows`
+ * (schema.table: the rows of that table may differ), and what PostgreSQL calls the rest (`operator`, `collation`, …).
+ *
+ * Until ownership is handed over everything on the destination belongs to cloudsqlexternalsync: pass `{ kind: 'owner' }`,
+ * and `{ kind: 'grant' }` and `{ kind: 'default-privilege' }` until the roles are granted there.
+ */
 export interface Expectation {
   readonly kind: string;
   readonly object?: string;
@@ -56,8 +73,24 @@ export interface CompareRequest {
   readonly connections: number;
   readonly rowsPerTable?: number;
   readonly signal: AbortSignal;
+  /** Only these schemas, tables (`schema.table`, quoted where needed); absent: all. */
+  readonly schemas?: readonly string[];
+  readonly tables?: readonly string[];
+  /** Absent: `everything`. `rows` still finds tables that one side lacks. */
+  readonly parts?: 'everything' | 'rows' | 'objects';
+  /** Live: the source's slots that must confirm an LSN. Absent: every slot of the database with plugin `pglogical_output`. */
+  readonly slots?: readonly string[];
+  /** Grants to these roles are not compared (`migration`, `wayback`); those to `cloudsql*` never are. */
+  readonly ignoredGrantees?: readonly string[];
+  /** Every row that differs, as it is found, beyond `rowsPerTable` too. */
+  readonly found?: (table: string, row: Differing) => void;
   readonly progress?: (done: { readonly bytes: number; readonly ofBytes: number; readonly rows: number; readonly table: string }) => void;
 }
 export interface Validator {
   compare(request: CompareRequest): Promise<Verdict>;
+}
+
+/** Plain sessions, connected, one per call; the validator ends them. It opens `connections` + 1 on each side of a database. */
+export interface ConnectionFactory {
+  open(database: string, applicationName: string): Promise<Client>;
 }

@@ -1,0 +1,70 @@
+import { waveThrough } from './expected.ts';
+import { compareObjects } from './objects/compare-objects.ts';
+import { type Factories, withPairs } from './pairs.ts';
+import { compareRows } from './rows/compare-rows.ts';
+import type { CompareRequest, ObjectDifference, TableVerdict, Validator, Verdict } from './types.ts';
+
+/**
+ * Compares two servers, database by database: all rows by hash, and everything but rows by canonical text. The sessions
+ * are the validator's own: `connections` + 1 on each side, read-only, ended when it answers.
+ * Errors: NeedsHuman `validator.*` and those of postgres/errors.ts; the signal's reason when it aborts.
+ */
+export function createValidator(factories: Factories): Validator {
+  return { compare: (request) => compare(factories, request) };
+}
+
+async function compare(factories: Factories, request: CompareRequest): Promise<Verdict> {
+  const began = Date.now();
+  const tables: TableVerdict[] = [];
+  const differences: ObjectDifference[] = [];
+  const done = { bytes: 0, ofBytes: 0, rows: 0 };
+  for (const database of request.databases) {
+    const before = { ...done };
+    const rows = request.parts !== 'objects';
+    await withPairs(factories, database, 1 + (rows ? Math.max(1, request.connections) : 0), request.signal, async (pairs) => {
+      const [first, ...others] = pairs;
+      if (!first) return;
+      const [objects, verdicts] = await Promise.allSettled([
+        compareObjects(request, database, first),
+        compareRows(request, database, others, (now) => {
+          Object.assign(done, { bytes: before.bytes + now.bytes, ofBytes: before.ofBytes + now.ofBytes, rows: before.rows + now.rows });
+          request.progress?.({ ...done, table: now.table });
+        }),
+      ]);
+      if (objects.status === 'rejected') throw objects.reason;
+      if (verdicts.status === 'rejected') throw verdicts.reason;
+      differences.push(...objects.value);
+      tables.push(...verdicts.value);
+    });
+  }
+  return concluded(tables, differences, request, { bytes: done.bytes, durationMs: Date.now() - began });
+}
+
+/** Rows of a table may be expected to differ, too (kind `rows`). */
+function concluded(
+  tables: readonly TableVerdict[],
+  differences: readonly ObjectDifference[],
+  request: Pick<CompareRequest, 'expected'>,
+  figures: { readonly bytes: number; readonly durationMs: number },
+): Verdict {
+  const rowDifferences = tables
+    .filter((table) => !table.equal)
+    .map((table) => ({
+      database: table.database,
+      kind: 'rows',
+      object: table.table,
+      source: `${table.sourceRows} rows`,
+      destination: `${table.destinationRows} rows: ${table.missing} missing, ${table.extra} extra, ${table.changed} changed`,
+    }));
+  const rows = waveThrough(rowDifferences, request.expected);
+  const { objects, expected } = waveThrough(differences, request.expected);
+  return {
+    equal: objects.length === 0 && rows.objects.length === 0,
+    tables,
+    objects,
+    expected: [...expected, ...rows.expected],
+    rows: tables.reduce((sum, table) => sum + table.sourceRows, 0),
+    bytes: Math.round(figures.bytes),
+    durationMs: figures.durationMs,
+  };
+}

@@ -1,0 +1,78 @@
+import type { Side } from '../postgres/types.ts';
+import { openSession, type Session } from './session.ts';
+import type { ConnectionFactory } from './types.ts';
+
+/** One session on each server: what one worker of the comparison holds. */
+export interface Pair {
+  readonly source: Session;
+  readonly destination: Session;
+}
+
+export interface Factories {
+  readonly source: ConnectionFactory;
+  readonly destination: ConnectionFactory;
+}
+
+/** The same work on both servers at once. If one side fails, its error is thrown after the other side has ended. */
+export async function both<T>(pair: Pair, work: (session: Session, side: Side) => Promise<T>): Promise<{ source: T; destination: T }> {
+  const [source, destination] = await Promise.allSettled([work(pair.source, 'source'), work(pair.destination, 'destination')]);
+  if (source.status === 'rejected') throw source.reason;
+  if (destination.status === 'rejected') throw destination.reason;
+  return { source: source.value, destination: destination.value };
+}
+
+/**
+ * Opens `count` pairs, gives them to the work and ends them. When the signal aborts, the servers are asked to cancel
+ * the pairs' statements and the sessions are ended: nothing goes on running there.
+ */
+export async function withPairs<T>(
+  factories: Factories,
+  database: string,
+  count: number,
+  signal: AbortSignal,
+  work: (pairs: readonly Pair[]) => Promise<T>,
+): Promise<T> {
+  const sessions: Session[] = [];
+  const open = async (side: Side) => {
+    const session = await openSession(factories[side], side, database, signal);
+    sessions.push(session);
+    return session;
+  };
+  const cancel = () => {
+    for (const side of ['source', 'destination'] as const) {
+      const pids = sessions.filter((session) => session.side === side).map((session) => session.pid);
+      if (pids.length > 0) void cancelBackends(factories[side], database, pids).finally(() => Promise.all(sessions.map((s) => s.end())));
+    }
+  };
+  signal.throwIfAborted();
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    const opened = await Promise.allSettled(
+      Array.from({ length: count }, async () => {
+        const [source, destination] = await Promise.allSettled([open('source'), open('destination')]);
+        if (source.status === 'rejected') throw source.reason;
+        if (destination.status === 'rejected') throw destination.reason;
+        return { source: source.value, destination: destination.value };
+      }),
+    );
+    const failed = opened.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+    return await work(opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    await Promise.all(sessions.map((session) => session.end()));
+  }
+}
+
+async function cancelBackends(factory: ConnectionFactory, database: string, pids: readonly number[]): Promise<void> {
+  try {
+    const client = await factory.open(database, 'pgupgrade-validate-cancel');
+    client.on('error', () => undefined);
+    await client.query('select pg_cancel_backend(pid) from unnest($1::int[]) pid', [pids]).finally(() => client.end());
+  } catch {
+    // The sessions are ended all the same; the server notices at its next write to the socket.
+  }
+}

@@ -1,0 +1,63 @@
+import { identifier } from '../../postgres/identifiers.ts';
+import { both, type Pair } from '../pairs.ts';
+import type { Differing } from '../types.ts';
+import { exact, type HashForm, rowHash, shown } from './form.ts';
+import { lookUp } from './lookup.ts';
+import { type Candidate, keyText } from './pairing.ts';
+import type { Table } from './tables.ts';
+
+/** What people see of rows that differ: the key, and for changed ones the columns with both values. */
+export async function described(pair: Pair, table: Table, rows: readonly Candidate[], form: HashForm): Promise<Differing[]> {
+  return table.key.length > 0 ? keyed(pair, table, rows, form) : bag(pair, table, rows, form);
+}
+
+async function keyed(pair: Pair, table: Table, rows: readonly Candidate[], form: HashForm): Promise<Differing[]> {
+  const changed = rows.filter((row) => row.source.length > 0 && row.destination.length > 0);
+  const keyColumns = table.key.map((column) => `t.${identifier(column.name)}::text`);
+  // Exact forms are asked beside the texts: -0 and 0 may be shown alike, but are not the same value.
+  const output = [...keyColumns, ...table.columns.map(shown), ...table.columns.map((column) => `(${exact(column)})::text`)];
+  const values = await both(pair, async (session) => {
+    const found = await lookUp(
+      session,
+      table,
+      changed.map((row) => row.key),
+      form,
+      output,
+    );
+    return new Map(found.map((row) => [keyText(row.slice(0, keyColumns.length)), row.slice(keyColumns.length)]));
+  });
+  return rows.flatMap((row): Differing[] => {
+    const key = Object.fromEntries(table.key.map((column, i) => [column.name, row.key[i] ?? null]));
+    const [a, b] = [values.source.get(keyText(row.key)), values.destination.get(keyText(row.key))];
+    const columns = table.columns.flatMap((column, i) => {
+      const place = table.columns.length + i;
+      return a && b && a[place] !== b[place] ? [{ column: column.name, source: a[i] ?? null, destination: b[i] ?? null }] : [];
+    });
+    const pairs = Math.min(row.source.length, row.destination.length);
+    const some = (kind: Differing['kind'], times: number): Differing[] =>
+      Array.from({ length: times }, () => ({ key, kind, columns: kind === 'changed' ? columns : [] }));
+    return [...some('changed', pairs), ...some('missing', row.source.length - pairs), ...some('extra', row.destination.length - pairs)];
+  });
+}
+
+async function bag(pair: Pair, table: Table, rows: readonly Candidate[], form: HashForm): Promise<Differing[]> {
+  const output = [`${rowHash(table.columns, form)}::text`, ...table.columns.map(shown)];
+  const values = await both(pair, async (session, side) => {
+    const found = await lookUp(
+      session,
+      table,
+      rows.filter((row) => row[side].length > 0).map((row) => row.key),
+      form,
+      output,
+    );
+    return new Map(found.map(([hash, ...row]) => [hash, row]));
+  });
+  return rows.flatMap((row): Differing[] =>
+    (['source', 'destination'] as const).flatMap((side) => {
+      const found = values[side].get(row.key[0] ?? '');
+      const key = Object.fromEntries(table.columns.map((column, i) => [column.name, found?.[i] ?? null]));
+      const kind = side === 'source' ? 'missing' : 'extra';
+      return row[side].map(() => ({ key, kind, columns: [] }) as const);
+    }),
+  );
+}

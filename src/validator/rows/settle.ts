@@ -1,0 +1,87 @@
+import { identifier } from '../../postgres/identifiers.ts';
+import type { Pair } from '../pairs.ts';
+import type { Session } from '../session.ts';
+import { listedRow } from './drill.ts';
+import { type HashForm, rowHash } from './form.ts';
+import { lookUp } from './lookup.ts';
+import { type Candidate, candidates, keyText, type Listed } from './pairing.ts';
+import type { Table } from './tables.ts';
+
+const rounds = 10;
+
+/** A key as one side has it now. `version` changes with every write to its rows, also when the values come back. */
+interface Sighting {
+  readonly rows: readonly Listed[];
+  readonly version: string;
+}
+
+export interface Settled {
+  readonly real: readonly Candidate[];
+  /** Keys that kept moving. */
+  readonly unsettled: number;
+}
+
+/**
+ * Which candidates differ although the source stands still. A round: read the keys on the source, let everything pass that
+ * was committed (barrier), read them on the destination. The same unequal pair of row versions in two rounds: the source's
+ * version was there before the barrier and the destination has another, which replication can no longer mend. A pair
+ * that keeps changing is unsettled, never a difference.
+ */
+export async function settle(
+  pair: Pair,
+  table: Table,
+  found: readonly Candidate[],
+  form: HashForm,
+  passBarrier: () => Promise<void>,
+): Promise<Settled> {
+  const real: Candidate[] = [];
+  const seen = new Map<string, string>();
+  let open = found.map((candidate) => candidate.key);
+  for (let round = 0; round < rounds && open.length > 0; round++) {
+    const source = await sightings(pair.source, table, open, form);
+    await passBarrier();
+    const destination = await sightings(pair.destination, table, open, form);
+    open = open.filter((key) => {
+      const text = keyText(key);
+      const [a, b] = [source.get(text), destination.get(text)];
+      const [difference] = candidates(a?.rows ?? [], b?.rows ?? []);
+      if (!difference) return false;
+      const versions = `${a?.version ?? 'none'} ${b?.version ?? 'none'}`;
+      if (seen.get(text) === versions) {
+        real.push(difference);
+        return false;
+      }
+      seen.set(text, versions);
+      return true;
+    });
+  }
+  return { real, unsettled: open.length };
+}
+
+async function sightings(
+  session: Session,
+  table: Table,
+  keys: readonly (readonly (string | null)[])[],
+  form: HashForm,
+): Promise<Map<string, Sighting>> {
+  const output = [
+    ...table.key.map((column) => `t.${identifier(column.name)}::text`),
+    `${rowHash(table.columns, form)}::text`,
+    't.xmin::text',
+  ];
+  const found = new Map<string, { rows: Listed[]; versions: string[] }>();
+  for (const row of await lookUp(session, table, keys, form, output)) {
+    const listed = listedRow(table, row);
+    const text = keyText(listed.key);
+    const sighting = found.get(text) ?? { rows: [], versions: [] };
+    found.set(text, sighting);
+    sighting.rows.push(listed);
+    sighting.versions.push(`${listed.hash}@${row.at(-1)}`);
+  }
+  return new Map([...found].map(([text, { rows, versions }]) => [text, { rows, version: versions.sort().join() }]));
+}
+
+/** Both sides at rest: what is listed is what differs. */
+export function atRest(found: readonly Candidate[]): Settled {
+  return { real: found, unsettled: 0 };
+}
