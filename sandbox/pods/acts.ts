@@ -13,6 +13,12 @@ export interface Acting {
 }
 export type Act = (acting: Acting) => Promise<PodMessage | undefined>;
 
+/** The seed's first campaign; ids go on without gaps from there. */
+const firstCampaign = 734_211;
+function anyCampaign(): number {
+  return firstCampaign + Math.floor(Math.random() * 500);
+}
+
 /** The row that the ledger looks for afterwards, in the same transaction as the application's own change. */
 async function acknowledged({ client, pod, sequence, server }: Acting, change: () => Promise<unknown>): Promise<PodMessage> {
   const id = randomUUID();
@@ -25,7 +31,8 @@ async function acknowledged({ client, pod, sequence, server }: Acting, change: (
 
 /** A new audience gets a partition: at once while the flag is off, by the partition worker while it is on. */
 async function requestAudience(acting: Acting): Promise<void> {
-  const key = `audience_${acting.pod}_${acting.sequence}`.replaceAll('-', '_');
+  const podNumber = Number.parseInt(acting.pod.slice(-6), 16) % 20_000;
+  const key = podNumber * 100_000 + acting.sequence;
   if (await acting.flag('ASYNC_AUDIENCE_CREATION_ENABLED')) {
     await acting.client.query('insert into audience_data.partition_queue (partition_key) values ($1)', [key]);
     return;
@@ -33,11 +40,14 @@ async function requestAudience(acting: Acting): Promise<void> {
   await createPartition(acting.client, key);
 }
 
-async function createPartition(client: Client, key: string): Promise<void> {
+async function createPartition(client: Client, key: number): Promise<void> {
+  const table = escapeIdentifier(`member_${key}`);
+  await client.query(`create table if not exists audience_data.${table} partition of audience_data.member for values in (${key})`);
   await client.query(
-    `create table if not exists audience_data.${escapeIdentifier(key)} partition of audience_data.member for values in (${client.escapeLiteral(key)})`,
+    `insert into audience_data.member (partition_key, member_id, contact)
+     select $1, g, row(g, 'new@example.org')::public.test_contact from generate_series(1, 5) g`,
+    [key],
   );
-  await client.query('insert into audience_data.member (audience, contact_id) select $1, g from generate_series(1, 5) g', [key]);
 }
 
 /** Swaps two priorities in one transaction: what the deferrable constraint is for, and what stops pglogical while it exists. */
@@ -51,7 +61,7 @@ async function swapPriorities(client: Client): Promise<void> {
      update public.campaign c
      set priority = case when c.id = pair.first then pair.of_second else pair.of_first end
      from pair where c.id in (pair.first, pair.second)`,
-    [1 + Math.floor(Math.random() * 200)],
+    [anyCampaign()],
   );
 }
 
@@ -61,7 +71,7 @@ async function web(acting: Acting): Promise<PodMessage> {
     else
       await acting.client.query(`update public.campaign set payload = payload || jsonb_build_object('seen', $1::bigint) where id = $2`, [
         acting.sequence,
-        1 + Math.floor(Math.random() * 500),
+        anyCampaign(),
       ]);
   });
   if (acting.sequence % 150 === 0) await requestAudience(acting);
@@ -72,18 +82,18 @@ async function worker(acting: Acting): Promise<PodMessage> {
   return acknowledged(acting, () =>
     acting.sequence % 20 === 0
       ? acting.client.query('delete from public.pod_write where pod = $1 and seq < 0', [acting.pod])
-      : acting.client.query('update public.campaign set amount = amount + 0.01 where id = $1', [1 + Math.floor(Math.random() * 500)]),
+      : acting.client.query('update public.campaign set amount = amount + 0.01 where id = $1', [anyCampaign()]),
   );
 }
 
 async function reader({ client, server }: Acting): Promise<PodMessage> {
-  await client.query('select count(*) from public.campaign where id < 100');
+  await client.query(`select count(*) from public.campaign where id < ${firstCampaign + 100}`);
   return { type: 'read', at: Date.now(), server };
 }
 
 /** Works off the queue: creating a partition needs to be the owner of the parent. */
 async function partitions({ client, server }: Acting): Promise<PodMessage | undefined> {
-  const next = await client.query<{ id: string; partition_key: string }>(
+  const next = await client.query<{ id: string; partition_key: number }>(
     'select id, partition_key from audience_data.partition_queue order by id limit 1',
   );
   const request = next.rows[0];
@@ -92,7 +102,7 @@ async function partitions({ client, server }: Acting): Promise<PodMessage | unde
   await createPartition(client, request.partition_key);
   await client.query('delete from audience_data.partition_queue where id = $1', [request.id]);
   await client.query('commit');
-  return { type: 'partition', at: Date.now(), server, name: request.partition_key };
+  return { type: 'partition', at: Date.now(), server, name: `member_${request.partition_key}` };
 }
 
 /** By kind of pod: one act, then a pause. */

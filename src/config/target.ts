@@ -20,8 +20,9 @@ export function targetOf(service: Service, environment: string, to: number = ser
       'environment.unknown',
       `Service ${service.service} has no environment "${environment}"; it has ${Object.keys(service.environments).join(', ')}.`,
     );
-  const from = settings.currentVersion ?? service.currentVersion;
-  if (to <= from) throw new Refused('version.not-above', `${service.service} ${environment} is at version ${from}; ${to} is not above it.`);
+  const current = from ?? settings.currentVersion ?? service.currentVersion;
+  if (to <= current)
+    throw new Refused('version.not-above', `${service.service} ${environment} is at version ${current}; ${to} is not above it.`);
   const fill = (text: string) => text.replaceAll('{project}', settings.project).replaceAll('{environment}', environment);
   const instance = (version: number) => fill(service.instance).replaceAll('{version}', String(version));
   const gates = { ...settings.gates };
@@ -42,7 +43,9 @@ export function targetOf(service: Service, environment: string, to: number = ser
     databases: Object.fromEntries(
       Object.entries(service.databases).map(([name, database]) => [name, { ...database, owner: fill(database.owner) }]),
     ),
-    workloads: Object.fromEntries(Object.entries(service.workloads).map(([name, workload]) => [name, { ...workload, namespace: fill(workload.namespace) }])),
+    workloads: Object.fromEntries(
+      Object.entries(service.workloads).map(([name, workload]) => [name, { ...workload, namespace: fill(workload.namespace) }]),
+    ),
     databaseUsers: service.databaseUsers.map((user) => ({ ...user, username: fill(user.username) })),
   };
 }
