@@ -24,7 +24,6 @@ comment on column campaign.priority is 'Unique per customer and application; swa
 alter sequence campaign_id_seq restart with 734211;
 create index campaign_running on campaign (customer_id) where status = 'running';
 create index campaign_name_lower on campaign (lower(name));
-create index campaign_payload on campaign using gin (payload jsonb_path_ops);
 
 create table program (
   id serial primary key,
@@ -35,6 +34,7 @@ create table program (
 );
 alter sequence program_id_seq restart with 90001;
 create index program_campaign on program (campaign_id);
+create index program_tags on program using gin (tags);
 
 create table device_registration (
   device_id uuid primary key default gen_random_uuid(),
