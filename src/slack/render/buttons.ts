@@ -1,13 +1,14 @@
 import type { types } from '@slack/bolt';
-import type { RunState } from '../../engine/state.ts';
+import { abort, pause } from '../../engine/moves.ts';
+import type { RunbookShape, RunState } from '../../engine/state.ts';
 import { button } from './blocks.ts';
 import { type RunViewData, runId, titleOf } from './face.ts';
 
 const ended = new Set(['nothing', 'finished', 'aborted']);
 
-/** May a person still stop this run and take it back? Not after the promotion was called: the engine refuses it then. */
-export function mayAbort(state: RunState): boolean {
-  return !ended.has(state.status) && !state.abort && !state.promotionCalled;
+/** May a person still stop this run and take it back? Asked of the rule that decides the click. */
+export function mayAbort(state: RunState, shape: RunbookShape): boolean {
+  return abort(state, shape, 'bot', 'a reason').kind === 'facts';
 }
 
 /** The buttons of the board: only what would be accepted now. They carry ids; the log decides when one is pressed. */
@@ -17,9 +18,10 @@ export function legalMoves({ state, shape }: Pick<RunViewData, 'state' | 'shape'
   const buttons: types.Button[] = [];
   if (state.blocked) buttons.push(...failureButtons(state, shape));
   if (state.pause) buttons.push(button({ id: 'run:resume', label: '▶ Resume', value: run, style: 'primary' }));
-  else if (!state.abort && !state.givingBack && !state.blocked) buttons.push(button({ id: 'run:pause', label: '⏸ Pause', value: run }));
+  else if (!state.blocked && !state.givingBack && pause(state, 'bot', '').kind === 'facts')
+    buttons.push(button({ id: 'run:pause', label: '⏸ Pause', value: run }));
   buttons.push(button({ id: 'run:status', label: '📋 Steps', value: run }));
-  if (mayAbort(state)) buttons.push(button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' }));
+  if (mayAbort(state, shape)) buttons.push(button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' }));
   return buttons;
 }
 

@@ -14,21 +14,23 @@ export function renderFailure(failed: Stopped, index: number, then: RunState, vi
   const title = safe(titleOf(view.shape, failed.step));
   const attempt = then.steps.find((step) => step.id === failed.step)?.attempts ?? 1;
   const answer = view.facts.find((fact, at) => at > index && answers(fact, failed.step));
-  const open =
-    view.state.blocked !== undefined && answer === undefined && view.facts.findLastIndex((fact) => fact.type === 'step.blocked') === index;
+  const open = answer === undefined && view.state.blocked?.step === failed.step && view.state.blocked.at === failed.at;
   const verb = failed.undoing ? 'could not take back' : 'stopped at';
   const writes = writesSentence(then);
   const off = open ? clock(view) : undefined;
   const buttons = [
     ...failureButtons(view.state, view.shape),
-    ...(mayAbort(view.state) ? [button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' })] : []),
+    ...(mayAbort(view.state, view.shape) ? [button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' })] : []),
   ];
   return message(`${run} ${verb} ${title}: ${safe(failed.reason)} ${writes}`, [
     section(`❌ *${run} ${verb} ${title}*${attempt > 1 ? ` (attempt ${attempt})` : ''}`),
     section(`*What*  ${safe(failed.reason)}`, `*Now*  ${writes} ${standing(failed)}`, `*Remedy*  ${safe(failed.remedy)}`),
     ...(off ? [section(off)] : []),
     ...(open
-      ? [context(`${code(failed.code)} · for ${people(view.face.operators)} · ${safe(meaning(view.state))}`), ...actions(buttons)]
+      ? [
+          context(`${code(failed.code)} · for ${people(view.face.operators)} · ${safe(meaning(view.state, view.shape))}`),
+          ...actions(buttons),
+        ]
       : [context(`${code(failed.code)} · ${answer ? answerWords(answer) : 'no longer the open question'}`)]),
   ]);
 }
@@ -38,9 +40,9 @@ function standing(failed: Stopped): string {
   return failed.undoing ? 'The run waits with this step not taken back.' : 'The run waits; nothing further is done until somebody decides.';
 }
 
-function meaning(state: RunState): string {
+function meaning(state: RunState, shape: RunViewData['shape']): string {
   const skip = state.blocked?.skippable ? '; Skip goes on without it' : '';
-  const abort = mayAbort(state) ? '; Abort takes the steps back, latest first' : '';
+  const abort = mayAbort(state, shape) ? '; Abort takes the steps back, latest first' : '';
   return `Retry looks again and does only what is missing${skip}${abort}`;
 }
 

@@ -1,0 +1,36 @@
+import type { Service } from '../config/schema.ts';
+import type { Directory, Dispatcher, RunLog } from '../engine/ports.ts';
+import type { RunbookShape } from '../engine/state.ts';
+import type { Actor, Reply } from '../slack/handlers.ts';
+import type { Invocation } from './parse.ts';
+
+/** What a verb may use. */
+export interface CommandContext {
+  readonly log: RunLog;
+  readonly dispatcher: Dispatcher;
+  /** `unreadable`: groups that could not be asked about, which a refusal then says. */
+  readonly directory: Directory & { readonly unreadable?: () => readonly { readonly group: string; readonly why: string }[] };
+  readonly services: ReadonlyMap<string, Service>;
+  readonly shape: RunbookShape;
+  readonly actor: Actor;
+  /** Where it was typed; absent in a terminal. */
+  readonly channel?: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** The sentence to refuse a start with, if the bot cannot write to the channel. */
+  readonly channelProblem?: (channel: string, text: string) => Promise<string | undefined>;
+}
+
+export type Need = 'anybody' | 'viewer' | 'operator' | 'approver' | 'gate';
+
+/** One verb of /pgupgrade: buttons, modals and the terminal call the same function. */
+export interface Verb {
+  readonly name: string;
+  readonly usage: string;
+  /** One line of the help. */
+  readonly does: string;
+  /** `gate`: the rule of the gate that is asked about decides. */
+  readonly need: Need;
+  readonly group: 'Look' | 'Run' | 'Decide' | 'Emergency';
+  run(context: CommandContext, invocation: Invocation): Promise<Reply>;
+}

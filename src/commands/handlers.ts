@@ -1,0 +1,102 @@
+import { Refused } from '../errors.ts';
+import type { Handlers, Pressed, Reply, Submitted } from '../slack/handlers.ts';
+import { renderModal } from '../slack/render/modals.ts';
+import { safe } from '../slack/render/text.ts';
+import type { CommandContext } from './context.ts';
+import { type Invocation, nearest, parse } from './parse.ts';
+import { verbNamed, verbs } from './table.ts';
+
+/** Runs what was typed. Nothing typed: the status if something runs here, else the help. An unknown verb is answered with the nearest. */
+export async function runVerb(context: CommandContext, invocation: Invocation): Promise<Reply> {
+  const name = invocation.verb || ((await context.log.runs()).some((run) => run.active) ? 'status' : 'help');
+  const verb = verbNamed(name);
+  if (verb) return verb.run(context, invocation);
+  const meant = nearest(
+    name,
+    verbs.map((one) => one.name),
+  );
+  throw new Refused(
+    'verb.unknown',
+    `There is no verb "${safe(name)}".${meant ? ` Did you mean \`${meant}\`?` : ''} \`help\` lists them all.`,
+  );
+}
+
+/** `<run>:<gate>:<nonce>` (a gate may be `undo:<step>`), `<run>:<step>` or `<run>`. */
+function partsOf(value: string): { readonly run: string; readonly rest: readonly string[] } {
+  const [run = '', ...rest] = value.split(':');
+  return { run, rest };
+}
+function gateFlags(rest: readonly string[]): Invocation['flags'] {
+  return { gate: rest.slice(0, -1).join(':'), nonce: rest.at(-1) ?? '' };
+}
+
+/** A button or a modal as the verb that it stands for. `undefined`: of an older version of the bot. */
+function invocationOf(pressed: Pressed, values: Submitted['values']): Invocation | undefined {
+  const { run, rest } = partsOf(pressed.value);
+  const reason = values['reason'] ?? '';
+  const say = (verb: string, words: readonly string[] = [], flags: Invocation['flags'] = {}): Invocation => ({
+    verb,
+    words: [run, ...words],
+    flags,
+  });
+  switch (pressed.action) {
+    case 'gate:approve':
+      return say('approve', [], gateFlags(rest));
+    case 'gate:reject':
+      return say('reject', [reason], gateFlags(rest));
+    case 'gate:again':
+      return say('ask-again', [], gateFlags(rest));
+    case 'task:done':
+    case 'task:answer':
+      return say('done', [...rest, values['answer'] ?? '']);
+    case 'run:pause':
+      return say('pause');
+    case 'run:resume':
+      return say('resume');
+    case 'run:status':
+      return say('status');
+    case 'run:retry':
+      return say('retry', rest);
+    case 'run:skip':
+      return say('skip', [...rest, reason]);
+    case 'run:abort':
+      return say('abort', [reason]);
+    default:
+      return undefined;
+  }
+}
+
+/** Everything that the channel can call, on one table of verbs. `contextOf` binds a person and a place. */
+export function createHandlers(contextOf: (who: Pick<CommandContext, 'actor' | 'channel'>) => CommandContext): Handlers {
+  const act = (pressed: Pressed, values: Submitted['values']) => {
+    const invocation = invocationOf(pressed, values);
+    if (!invocation)
+      throw new Refused(
+        'button.unknown',
+        'This button is from another version of the bot; use the newest message of the run, or `/pgupgrade status`.',
+      );
+    return runVerb(contextOf(pressed), invocation);
+  };
+  return {
+    command: async ({ actor, channel, text }) => runVerb(contextOf({ actor, channel }), parse(text)),
+    button: async (pressed) => {
+      const expects = pressed.action === 'task:answer' ? await expectation(contextOf(pressed), pressed.value) : undefined;
+      const modal = renderModal({ action: pressed.action, value: pressed.value, channel: pressed.channel }, expects);
+      return modal ? { modal } : act(pressed, {});
+    },
+    problems: ({ action, value, values }) => {
+      const problems: Record<string, string> = {};
+      for (const [field, text] of Object.entries(values)) if (text === '') problems[field] = 'Please fill this in.';
+      const { run } = partsOf(value);
+      if (action === 'run:abort' && values['typed']?.toUpperCase() !== run) problems['typed'] = `Type ${run}, the name of the run.`;
+      return problems;
+    },
+    submit: async (submitted) => act(submitted, submitted.values),
+  };
+}
+
+async function expectation(context: CommandContext, value: string): Promise<string | undefined> {
+  const { run, rest } = partsOf(value);
+  const asked = (await context.log.read(run)).findLast((fact) => fact.type === 'task.asked' && fact.step === rest[0]);
+  return asked?.type === 'task.asked' ? asked.expects : undefined;
+}

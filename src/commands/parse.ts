@@ -1,0 +1,108 @@
+/** What a person typed after `/pgupgrade`, taken apart. */
+export interface Invocation {
+  /** Lower case; `''`: nothing was typed. */
+  readonly verb: string;
+  readonly words: readonly string[];
+  /** `--to=17` → `17`; `--full` → `true`. Names in lower case. */
+  readonly flags: Readonly<Record<string, string | true>>;
+}
+interface Token {
+  readonly text: string;
+  readonly quoted: boolean;
+}
+
+const opening = `"'“”„‘’«`;
+const closers: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '”"“', '”': '”"', '„': '“”"', '‘': '’‘', '’': '’', '«': '»' };
+
+/** Slack escapes three signs and, with `should_escape`, gives mentions as `<@U1|ana>`; ids are what is meant. */
+function plainText(text: string): string {
+  return text
+    .replace(/<[@#!]([A-Z0-9]{2,})(\|[^>]*)?>/g, '$1')
+    .replace(/<!subteam\^([A-Z0-9]+)(\|[^>]*)?>/g, '$1')
+    .replace(/<((?:https?|mailto):[^|>\s]+)(\|[^>]*)?>/g, '$1')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&amp;', '&');
+}
+
+/** Splits at spaces; quotes, typographic ones included, hold words together where a word or a flag's value begins. */
+function tokens(text: string): readonly Token[] {
+  const found: Token[] = [];
+  let word = '';
+  let close: string | undefined;
+  let quoted = false;
+  const push = () => {
+    if (word !== '' || quoted) found.push({ text: word, quoted });
+    word = '';
+    quoted = false;
+  };
+  for (const sign of text) {
+    if (close !== undefined) {
+      if (close.includes(sign)) close = undefined;
+      else word += sign;
+    } else if (opening.includes(sign) && (word === '' || /^--?[\w-]+=$/.test(word))) {
+      close = closers[sign];
+      quoted = true;
+    } else if (/\s/.test(sign)) push();
+    else word += sign;
+  }
+  push();
+  return found;
+}
+
+/** Quotes, flags and mentions. A long dash is `--`: telephones make one from the other. `valued` flags may take the next word. */
+export function parse(text: string, valued: readonly string[] = ['to']): Invocation {
+  const words: string[] = [];
+  const flags: Record<string, string | true> = {};
+  const all = tokens(plainText(text).replace(/(^|\s)[—–]-?(?=[a-z])/gi, '$1--'));
+  for (let at = 0; at < all.length; at += 1) {
+    const token = all[at];
+    if (!token) continue;
+    const flag = /^--([a-z][\w-]*)(?:=([\s\S]*))?$/i.exec(token.text);
+    if (!flag || (token.quoted && !token.text.includes('='))) {
+      words.push(token.text);
+      continue;
+    }
+    const name = (flag[1] ?? '').toLowerCase();
+    const following = all[at + 1];
+    if (flag[2] !== undefined) flags[name] = flag[2];
+    else if (valued.includes(name) && following && !following.text.startsWith('--')) {
+      flags[name] = following.text;
+      at += 1;
+    } else flags[name] = true;
+  }
+  const [verb = '', ...rest] = words;
+  return { verb: verb.toLowerCase(), words: rest, flags };
+}
+
+/** The argv of a terminal, where the shell has already split and unquoted. */
+export function parseArgv(argv: readonly string[]): Invocation {
+  const quote = (word: string) => (word.startsWith('--') && !word.includes(' ') ? word : `"${word.replaceAll('"', '”')}"`);
+  const [verb = '', ...rest] = argv;
+  return { ...parse([verb, ...rest.map(quote)].join(' ')) };
+}
+
+/** The known word nearest to what was typed, if it is near enough to be meant. */
+export function nearest(typed: string, known: readonly string[]): string | undefined {
+  const prefixed = typed.length >= 2 ? known.filter((word) => word.startsWith(typed)) : [];
+  if (prefixed.length === 1) return prefixed[0];
+  const [best] = known.map((word) => ({ word, far: distance(typed, word) })).sort((a, b) => a.far - b.far);
+  return best && best.far <= Math.max(1, Math.floor(best.word.length / 3)) ? best.word : undefined;
+}
+
+/** Letters to add, drop, change or swap with their neighbour. */
+function distance(a: string, b: string): number {
+  const rows: number[][] = Array.from({ length: a.length + 1 }, (_, i) =>
+    Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : j === 0 ? i : 0)),
+  );
+  const cell = (i: number, j: number) => rows[i]?.[j] ?? 0;
+  for (let i = 1; i <= a.length; i += 1)
+    for (let j = 1; j <= b.length; j += 1) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      let best = Math.min(cell(i - 1, j) + 1, cell(i, j - 1) + 1, cell(i - 1, j - 1) + same);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, cell(i - 2, j - 2) + 1);
+      const row = rows[i];
+      if (row) row[j] = best;
+    }
+  return cell(a.length, b.length);
+}

@@ -1,0 +1,39 @@
+import type { Block } from './blocks.ts';
+
+/** A message as a terminal shows it: no markup, mentions as ids, moments in UTC. */
+export function plainText(message: string | readonly Block[]): string {
+  if (typeof message === 'string') return unmark(message);
+  return message
+    .map((block) => unmark(textOf(block)))
+    .filter((text) => text !== '')
+    .join('\n');
+}
+
+function textOf(block: Block): string {
+  switch (block.type) {
+    case 'header':
+      return `${block.text.text}\n`;
+    case 'section':
+      return [block.text?.text ?? '', ...(block.fields ?? []).map((field) => field.text.replace('\n', ': '))]
+        .filter((text) => text !== '')
+        .join('\n');
+    case 'context':
+      return block.elements.map((element) => ('text' in element ? element.text : '')).join(' ');
+    case 'divider':
+      return '―'.repeat(24);
+    default:
+      return '';
+  }
+}
+
+function unmark(text: string): string {
+  return text
+    .replace(/<!date\^\d+\^[^|>]*\|([^>]*)>/g, '$1')
+    .replace(/<!subteam\^([A-Z0-9]+)>/g, '@$1')
+    .replace(/<[@#]([A-Z0-9]+)>/g, '$1')
+    .replace(/```\n?|`/g, '')
+    .replace(/(^|[\s(])[*_]([^*_\n]+)[*_](?=$|[\s.,;:)—·])/gm, '$1$2')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&amp;', '&');
+}
