@@ -7,10 +7,11 @@ import { createKubernetesServer } from './kubernetes/server.ts';
 import { channels, groups, people } from './people.ts';
 import { createLedger } from './pods/ledger.ts';
 import { type BotProcesses, startBot } from './processes.ts';
-import { prepareSource } from './seed/prepare-source.ts';
+
 import { openServers } from './servers/open-servers.ts';
 import type { PackageProgress } from './servers/packages.ts';
 import { createSlack } from './slack/slack.ts';
+import { openSource } from './source.ts';
 import type { Cluster, SandboxInfo } from './types.ts';
 import { createWatch } from './watch.ts';
 import { type Environment, workloadsOf } from './workloads.ts';
@@ -47,30 +48,17 @@ export async function openWorld(request: WorldRequest) {
   try {
     const servers = await openServers({ workDir: request.workDir, ...(request.onProgress ? { onProgress: request.onProgress } : {}) });
     closers.push(() => servers.close());
-    const environments: readonly Environment[] = request.environments.map((name) => ({
-      name,
-      region,
-      project: projects[name] ?? `sandbox-${name}`,
-    }));
-    const sources = new Map<string, Cluster>();
-    for (const environment of environments) {
-      const name = `me-inapp-${environment.name}-pg15`;
-      sources.set(
-        environment.name,
-        await prepareSource(servers.fleet, {
-          name,
-          project: environment.project,
-          scale: request.scale,
-          ...(request.databaseOwner ? { databaseOwner: request.databaseOwner } : {}),
-        }),
-      );
-    }
+    const environments = request.environments.map((name): Environment => ({ name, region, project: projects[name] ?? `sandbox-${name}` }));
+    const [first, ...others] = environments.map(({ project }) => project);
+    if (first === undefined) throw new Error('A world needs at least one environment.');
     const google = createGoogle({
       fleet: servers.fleet,
       port: await portOr(request.ports?.google ?? 0),
+      projects: [first, ...others],
       ...(request.latencyMs === undefined ? {} : { latencyMs: request.latencyMs }),
-      instances: environments.map(({ name, project }) => ({ project, region, cluster: `me-inapp-${name}-pg15` })),
     });
+    const sources = new Map<string, Cluster>();
+    for (const environment of environments) sources.set(environment.name, await openSource(servers.fleet, google, environment, request));
     const googleUrl = await google.listen();
     closers.push(() => google.close());
 
