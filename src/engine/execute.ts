@@ -1,6 +1,6 @@
 import { Fatal, NeedsHuman, Transient } from '../errors.ts';
 import { LeaseLost } from './commit.ts';
-import type { Execution, Outcome } from './execution.ts';
+import type { Execution, Outcome, Ownership } from './execution.ts';
 import type { FactBody } from './facts.ts';
 import { type Failure, failureFacts, failureOf } from './failure.ts';
 import { next } from './next.ts';
@@ -40,7 +40,7 @@ export async function executeStep<C>(execution: Execution<C>, id: string): Promi
 }
 
 /** Puts a failure of the step before people; inside the write stop it begins to give the writes back. */
-export async function failStep<C>(execution: Execution<C>, id: string, failure: Failure): Promise<Outcome> {
+export async function failStep(execution: Ownership, id: string, failure: Failure): Promise<Outcome> {
   const { commit } = await openSession(execution, id);
   const { written } = await commit((state) =>
     isNext(state, execution, id) || state.status === 'pausing' ? failureFacts(state, id, failure, false) : undefined,
@@ -170,7 +170,7 @@ async function tellDeadline<C>(execution: Execution<C>, written: readonly FactBo
   for (const fact of written) if (fact.type === 'deadline.set') await execution.deadlineSet(fact.dueAt);
 }
 
-function isNext<C>(state: RunState, execution: Execution<C>, id: string): boolean {
+function isNext(state: RunState, execution: Ownership, id: string): boolean {
   const move = next(state, execution.shape);
   return move.do === 'execute' && move.step === id;
 }

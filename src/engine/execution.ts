@@ -2,22 +2,26 @@ import type { RunLog } from './ports.ts';
 import type { RunbookShape } from './state.ts';
 import type { Step } from './step.ts';
 
-/** What one execution is given: the ports, the lease, and the run's own limits. */
-export interface Execution<C> {
+/** Who may write the facts of a run's execution: the ports and the lease. */
+export interface Ownership {
   readonly run: string;
   readonly log: Pick<RunLog, 'read' | 'append' | 'setProgress'>;
   readonly shape: RunbookShape;
-  readonly steps: ReadonlyMap<string, Step<C>>;
-  readonly clients: C;
   /** Of the lease; facts of an execution are refused without the current one. */
   readonly token: number;
   /** Aborted when the lease is lost, the worker stops, or somebody asks for pause or abort. */
   readonly signal: AbortSignal;
+  readonly now: () => number;
+}
+
+/** What one execution is given besides: the steps, their clients, and the run's own limits. */
+export interface Execution<C> extends Ownership {
+  readonly steps: ReadonlyMap<string, Step<C>>;
+  readonly clients: C;
   /** From the start of the write stop until the promotion has to be called, in ms. */
   readonly deadlineMs: number;
   /** How long people may think about a gate, in ms. */
   readonly gateExpiresMs: number;
-  readonly now: () => number;
   readonly nonce: () => string;
   /** Called at once when the write stop begins, before anything is stopped: places the deadline's job. */
   readonly deadlineSet: (dueAt: number) => Promise<void>;

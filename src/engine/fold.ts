@@ -18,7 +18,8 @@ function take(draft: Draft, fact: Fact): void {
   switch (fact.type) {
     case 'run.started': {
       const { type: _type, at: _at, ...header } = fact;
-      return begin(draft, header);
+      begin(draft, header);
+      return;
     }
     case 'step.started': {
       const step = touch(draft, fact.step);
@@ -26,7 +27,8 @@ function take(draft: Draft, fact: Fact): void {
       step.attempts = fact.attempt;
       step.startedAt ??= fact.at;
       draft.pauseSettled = false;
-      return settle(draft, fact.step);
+      settle(draft, fact.step);
+      return;
     }
     case 'fact.recorded': {
       const ledger = draft.records.get(fact.step) ?? new Map<string, unknown>();
@@ -36,16 +38,19 @@ function take(draft: Draft, fact: Fact): void {
     case 'step.done': {
       Object.assign(touch(draft, fact.step), { status: 'done', endedAt: fact.at, evidence: fact.evidence, changed: fact.changed });
       settle(draft, fact.step);
-      return endWriteStop(draft, fact.at);
+      endWriteStop(draft, fact.at);
+      return;
     }
     case 'step.blocked':
-      return block(draft, { ...fact, reason: fact.reason });
+      block(draft, { ...fact, reason: fact.reason });
+      return;
     case 'step.skipped': {
       if (draft.undoBegun) reset(draft, fact.step);
       const step = touch(draft, fact.step);
       Object.assign(step, { status: draft.undoBegun ? 'kept' : 'skipped', endedAt: fact.at, evidence: fact.reason });
       settle(draft, fact.step);
-      return endWriteStop(draft, fact.at);
+      endWriteStop(draft, fact.at);
+      return;
     }
     case 'step.undone': {
       reset(draft, fact.step);
@@ -73,7 +78,8 @@ function take(draft: Draft, fact: Fact): void {
       if (draft.gate?.nonce === fact.nonce) draft.gate.votes = draft.gate.votes.filter((vote) => vote.by !== fact.by);
       return;
     case 'gate.decided':
-      return decide(draft, fact);
+      decide(draft, fact);
+      return;
     case 'task.asked':
       touch(draft, fact.step);
       draft.answers.delete(fact.step);
@@ -134,7 +140,8 @@ function take(draft: Draft, fact: Fact): void {
       draft.blocked = undefined;
       return;
     case 'writes.given-back':
-      return givenBack(draft, fact);
+      givenBack(draft, fact);
+      return;
     case 'note':
       if (fact.marks === 'paused') draft.pauseSettled = true;
       return;

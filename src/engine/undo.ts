@@ -1,6 +1,6 @@
 import { Fatal, Transient } from '../errors.ts';
 import { LeaseLost } from './commit.ts';
-import type { Execution, Outcome } from './execution.ts';
+import type { Execution, Outcome, Ownership } from './execution.ts';
 import type { FactBody } from './facts.ts';
 import { type Failure, failureFacts, failureOf } from './failure.ts';
 import { next } from './next.ts';
@@ -44,7 +44,7 @@ export async function undoStep<C>(execution: Execution<C>, id: string): Promise<
 }
 
 /** Puts a failed undo before people. */
-export async function failUndo<C>(execution: Execution<C>, id: string, failure: Failure): Promise<Outcome> {
+export async function failUndo(execution: Ownership, id: string, failure: Failure): Promise<Outcome> {
   const { commit } = await openSession(execution, id);
   const { written } = await commit((state) =>
     state.status === 'undoing' || state.status === 'aborting' || state.status === 'giving-back'
@@ -66,14 +66,14 @@ async function runUndo<C>(execution: Execution<C>, session: Session, id: string,
   }
 }
 
-async function settled<C>(session: Session, execution: Execution<C>, id: string, how: 'undone' | 'kept', why: string): Promise<Outcome> {
+async function settled(session: Session, execution: Ownership, id: string, how: 'undone' | 'kept', why: string): Promise<Outcome> {
   const { written } = await session.commit((state) =>
     isUndoOf(state, execution, id) ? [{ type: 'step.undone', step: id, how, why }] : undefined,
   );
   return written ? { kind: 'advanced' } : { kind: 'stale' };
 }
 
-function isUndoOf<C>(state: RunState, execution: Execution<C>, id: string): boolean {
+function isUndoOf(state: RunState, execution: Ownership, id: string): boolean {
   const move = next(state, execution.shape);
   return move.do === 'undo' && move.step === id;
 }

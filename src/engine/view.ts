@@ -1,6 +1,6 @@
 import { Fatal } from '../errors.ts';
 import { commit, type Decide } from './commit.ts';
-import type { Execution } from './execution.ts';
+import type { Ownership } from './execution.ts';
 import { fold } from './fold.ts';
 import type { RunState } from './state.ts';
 import type { RunView } from './step.ts';
@@ -14,7 +14,7 @@ export interface Session {
 }
 
 /** Opens the run's log for one execution of `step`. */
-export async function openSession<C>(execution: Execution<C>, step: string): Promise<Session> {
+export async function openSession(execution: Ownership, step: string): Promise<Session> {
   let state = fold(await execution.log.read(execution.run), execution.shape);
   const header = state.header;
   if (!header) throw new Fatal('run.unknown', `There is no run ${execution.run}.`);
@@ -56,7 +56,7 @@ export async function openSession<C>(execution: Execution<C>, step: string): Pro
 }
 
 /** The way to the promotion is open only while nobody gives back, pauses or aborts, and the deadline has not passed. */
-async function claimPromotion<C>(execution: Execution<C>, commitAndKeep: Session['commit']): Promise<boolean> {
+async function claimPromotion(execution: Ownership, commitAndKeep: Session['commit']): Promise<boolean> {
   const { state } = await commitAndKeep((now) => {
     if (now.promotionCalled || now.status !== 'running') return undefined;
     if (now.deadlineAt !== undefined && execution.now() >= now.deadlineAt) {

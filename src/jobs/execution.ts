@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { LeaseLost } from '../engine/commit.ts';
+import { executeStep, failStep } from '../engine/execute.ts';
+import type { Execution, Outcome, Ownership } from '../engine/execution.ts';
+import type { RunHeader } from '../engine/facts.ts';
+import { failureOf } from '../engine/failure.ts';
+import { fold } from '../engine/fold.ts';
+import { giveBack } from '../engine/give-back.ts';
+import { nextToGiveBack } from '../engine/status.ts';
+import { failUndo, undoStep } from '../engine/undo.ts';
+import { Transient } from '../errors.ts';
+import { acquireLease, type Lease } from './lease.ts';
+import { deadlineJob, type Owed } from './owed.ts';
+import { addJob } from './queues.ts';
+import { backoff } from './settings.ts';
+import type { Verdict, Working } from './worker.ts';
+
+type Work = Extract<Owed, { readonly kind: 'execute' | 'undo' | 'give-back' }>;
+
+/** One execution under the run's lease: opened clients, the step, and what follows from how it ended. */
+export async function runExecution<C>(working: Working<C>, work: Work, jobSignal: AbortSignal | undefined): Promise<Verdict> {
+  const { jobs } = working;
+  const lease = await acquireLease(jobs.redis, jobs.keys, work.run, jobs.timing.leaseMs);
+  if ('heldForMs' in lease) return { kind: 'postponed', forMs: Math.min(lease.heldForMs, 200), failures: work.failures };
+  // Undo and give-back are what people (or the deadline) asked for; only an execution is interrupted by them.
+  const interrupt = work.kind === 'execute' ? working.interrupts.during(work.run, lease) : undefined;
+  const signal = AbortSignal.any(
+    [lease.signal, working.closing, jobSignal, interrupt?.signal].filter((one): one is AbortSignal => one !== undefined),
+  );
+  const ownership: Ownership = { run: work.run, log: jobs.log, shape: jobs.shape, token: lease.token, signal, now: Date.now };
+  try {
+    const outcome = await attempt(working, work, ownership, lease);
+    return verdictOf(working, outcome);
+  } catch (error) {
+    if (error instanceof LeaseLost) return { kind: 'postponed', forMs: 200, failures: work.failures };
+    if (signal.aborted) return verdictOf(working, { kind: 'interrupted' });
+    return await failed(working, work, ownership, error);
+  } finally {
+    interrupt?.end();
+    await lease.release();
+  }
+}
+
+async function attempt<C>(working: Working<C>, work: Work, ownership: Ownership, lease: Lease): Promise<Outcome> {
+  const { jobs } = working;
+  const header = fold(await jobs.log.read(work.run), jobs.shape).header;
+  if (!header) return { kind: 'stale' };
+  const step = work.kind === 'give-back' ? 'give-back' : work.step;
+  const opened = await working.openClients(header, {
+    step,
+    token: lease.token,
+    guard: lease.guard,
+    signal: ownership.signal,
+    applicationName: `pgupgrade/${work.run}/${step}/${lease.token}`,
+  });
+  try {
+    await opened.takeOver();
+    const execution = await executionOf(working, ownership, header, opened.clients);
+    if (work.kind === 'give-back') return await giveBack(execution);
+    return work.kind === 'undo' ? await undoStep(execution, work.step) : await executeStep(execution, work.step);
+  } finally {
+    await opened.close();
+  }
+}
+
+async function executionOf<C>(working: Working<C>, ownership: Ownership, header: RunHeader, clients: C): Promise<Execution<C>> {
+  const { jobs } = working;
+  return {
+    ...ownership,
+    steps: working.steps,
+    clients,
+    deadlineMs: await working.deadlineMs(header),
+    gateExpiresMs: jobs.timing.gateExpiresMs,
+    nonce: randomUUID,
+    deadlineSet: async (dueAt) => {
+      // Reconcile places it as well; its failure here must not become the step's.
+      await addJob(jobs.queues, deadlineJob(header.run, header.uid, dueAt)).catch((error) =>
+        jobs.report({ kind: 'error', where: 'deadline', error }),
+      );
+    },
+    mayGiveBack: () => working.mayGiveBack(header),
+  };
+}
+
+function verdictOf<C>(working: Working<C>, outcome: Outcome): Verdict {
+  switch (outcome.kind) {
+    case 'again':
+      return { kind: 'postponed', forMs: outcome.inMs, failures: 0 };
+    case 'interrupted':
+      // Another worker takes the job up at once; paused, aborted or given back it is dropped when it is looked at.
+      return { kind: 'postponed', forMs: working.closing.aborted ? 0 : 50, failures: 0 };
+    case 'advanced':
+    case 'stale':
+      return { kind: 'over' };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** Transient: again after a pause, and put before people when it has failed too often. Everything else at once. */
+async function failed<C>(working: Working<C>, work: Work, ownership: Ownership, error: unknown): Promise<Verdict> {
+  const { log, timing } = working.jobs;
+  const failures = work.failures + 1;
+  const step = work.kind === 'give-back' ? await openStep(working, work.run) : work.step;
+  if (error instanceof Transient && failures < timing.attempts) {
+    const limits = work.kind === 'give-back' ? { ...timing, backoffMaxMs: Math.min(timing.backoffMaxMs, 2_000) } : timing;
+    const forMs = backoff(limits, failures, error.retryAfterMs, Math.random);
+    const text = `attempt ${failures} of ${timing.attempts}: ${error.message}; again in ${(forMs / 1000).toFixed(1)} s`;
+    if (failures >= 3) await log.setProgress(work.run, step, { text });
+    return { kind: 'postponed', forMs, failures };
+  }
+  const failure = failureOf(error);
+  const reason = error instanceof Transient ? `${failure.reason} (${failures} attempts)` : failure.reason;
+  const tell = work.kind === 'execute' ? failStep : failUndo;
+  await tell(ownership, step, { ...failure, reason });
+  return { kind: 'over' };
+}
+
+async function openStep<C>({ jobs }: Working<C>, run: string): Promise<string> {
+  const state = fold(await jobs.log.read(run), jobs.shape);
+  return nextToGiveBack(state.steps, jobs.shape) ?? state.current ?? 'give-back';
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { type Fact, type FactBody, needsLease } from '../engine/facts.ts';
+import type { RunLog } from '../engine/ports.ts';
+import { Fatal } from '../errors.ts';
+import type { Keys } from './redis.ts';
+import { appendScript, startScript } from './scripts.ts';
+import { watchChanges } from './watch.ts';
+
+type Listed = Omit<Awaited<ReturnType<RunLog['runs']>>[number], 'active'>;
+
+/** The run log on Redis: a list of facts a run, compare-and-append in Lua. `close` ends its subscription. */
+export function createRunLog(redis: Redis, keys: Keys): RunLog & { close(): Promise<void> } {
+  const changes = watchChanges(redis, keys.changes);
+  return {
+    async start(header) {
+      const { service, environment, uid } = header;
+      const [how, run] = texts(
+        await redis.eval(
+          startScript,
+          3,
+          keys.counter,
+          keys.claims,
+          keys.index,
+          `${service}/${environment}`,
+          uid,
+          JSON.stringify(header),
+          service,
+          environment,
+          keys.changes,
+          keys.log(''),
+        ),
+      );
+      if (run === undefined) throw new Fatal('log.start', `Redis gave no name for the run of ${service} ${environment}.`);
+      return how === 'started' ? { started: run } : { heldBy: run };
+    },
+    async read(run) {
+      return (await redis.lrange(keys.log(run), 0, -1)).map((line) => JSON.parse(line) as Fact);
+    },
+    async append(run, seen, facts, token) {
+      if (facts.length === 0) return 'appended';
+      if (token === undefined && facts.some(isOwned)) return 'not-owner';
+      const ends = facts.some((fact) => fact.type === 'run.finished' || fact.type === 'run.aborted');
+      const answer = await redis.eval(
+        appendScript,
+        5,
+        keys.log(run),
+        keys.appended(run),
+        keys.lease(run),
+        keys.claims,
+        keys.index,
+        String(seen),
+        token === undefined ? '' : String(token),
+        randomUUID(),
+        run,
+        keys.changes,
+        ends ? '1' : '0',
+        ...facts.map((fact) => JSON.stringify(fact)),
+      );
+      if (answer === 'appended' || answer === 'stale' || answer === 'not-owner') return answer;
+      throw new Fatal('log.append', `Redis answered ${String(answer)} to an append to ${run}.`);
+    },
+    async runs() {
+      const [lines, claims] = await Promise.all([redis.lrange(keys.index, 0, -1), redis.hgetall(keys.claims)]);
+      return lines.map((line) => {
+        const listed = JSON.parse(line) as Listed;
+        return { ...listed, active: claims[`${listed.service}/${listed.environment}`] === listed.run };
+      });
+    },
+    async setProgress(run, step, progress) {
+      await redis.set(keys.progress(run), JSON.stringify({ ...progress, step, at: Date.now() }));
+      await redis.publish(keys.changes, run);
+    },
+    async progress(run) {
+      const line = await redis.get(keys.progress(run));
+      return line === null ? undefined : (JSON.parse(line) as Awaited<ReturnType<RunLog['progress']>>);
+    },
+    watch: changes.watch,
+    close: changes.close,
+  };
+}
+
+function isOwned(fact: FactBody): boolean {
+  return fact.type in needsLease;
+}
+
+function texts(answer: unknown): readonly string[] {
+  return Array.isArray(answer) ? answer.map(String) : [];
+}

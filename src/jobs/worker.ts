@@ -1,0 +1,101 @@
+import { DelayedError, type Job, Worker } from 'bullmq';
+import type { RunHeader } from '../engine/facts.ts';
+import { stepsOf } from '../engine/shape.ts';
+import type { Runbook, Step } from '../engine/step.ts';
+import { type Interrupts, watchForInterrupts } from './interrupts.ts';
+import type { Jobs } from './jobs.ts';
+import { type OpenLook, startLookWorker } from './looks.ts';
+import type { Owed } from './owed.ts';
+import { processJob } from './process-job.ts';
+import { connectionOf, queueNames } from './queues.ts';
+import { startReconciling } from './reconcile.ts';
+
+/** What clients are opened with. Every mutating call awaits `guard()` first. */
+export interface Opening {
+  /** The step that is executed, or `give-back`. */
+  readonly step: string;
+  readonly token: number;
+  /** @throws LeaseLost when another worker owns the run. */
+  readonly guard: () => Promise<void>;
+  readonly signal: AbortSignal;
+  /** `pgupgrade/<run>/<step>/<token>` */
+  readonly applicationName: string;
+}
+export interface OpenedClients<C> {
+  readonly clients: C;
+  /** Ends the sessions of older tokens and takes the advisory lock on the source. */
+  takeOver(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface WorkerOptions<C> {
+  readonly runbook: Runbook<C>;
+  readonly openClients: (header: RunHeader, opening: Opening) => Promise<OpenedClients<C>>;
+  readonly openLook: OpenLook<C>;
+  /** From the start of the write stop until the promotion has to be called, in ms. */
+  readonly deadlineMs: (header: RunHeader) => number | Promise<number>;
+  /** Reads from Google whether the promotion was called, before the first writer is let in again. */
+  readonly mayGiveBack: (header: RunHeader) => Promise<'yes' | { readonly no: string }>;
+}
+
+export interface Working<C> extends WorkerOptions<C> {
+  readonly jobs: Jobs;
+  readonly steps: ReadonlyMap<string, Step<C>>;
+  readonly interrupts: Interrupts;
+  readonly closing: AbortSignal;
+}
+
+/** What becomes of a job when its execution has ended. */
+export type Verdict = { readonly kind: 'over' } | { readonly kind: 'postponed'; readonly forMs: number; readonly failures: number };
+
+/** Executes what runs owe, answers looks, and reconciles. `close` ends open executions by their signal and waits for them. */
+export async function startWorker<C>(jobs: Jobs, options: WorkerOptions<C>): Promise<{ close(): Promise<void> }> {
+  const closing = new AbortController();
+  const interrupts = await watchForInterrupts(jobs);
+  const working: Working<C> = { ...options, jobs, interrupts, steps: stepsOf(options.runbook), closing: closing.signal };
+  const reconciling = startReconciling(jobs);
+  const workers = [
+    open(working, queueNames.steps, 4),
+    open(working, queueNames.urgent, 8),
+    startLookWorker(jobs, options.runbook, options.openLook, closing.signal),
+  ];
+  for (const worker of workers) {
+    worker.on('error', (error) => jobs.report({ kind: 'error', where: worker.name, error }));
+    worker.on('lockRenewalFailed', (ids) => {
+      for (const id of ids) worker.cancelJob(id, 'the lock of the job is lost');
+    });
+  }
+  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+  return {
+    async close() {
+      closing.abort(new Error('the worker stops'));
+      await reconciling.close();
+      await Promise.all(workers.map((worker) => worker.close()));
+      await interrupts.close();
+    },
+  };
+}
+
+function open<C>(working: Working<C>, queue: string, concurrency: number): Worker {
+  const { jobs } = working;
+  return new Worker<Owed>(
+    queue,
+    async (job: Job<Owed>, token?: string, signal?: AbortSignal) => {
+      const verdict = await processJob(working, job.data, signal);
+      if (verdict.kind === 'over') return;
+      if ('failures' in job.data && job.data.failures !== verdict.failures)
+        await job.updateData({ ...job.data, failures: verdict.failures });
+      await job.moveToDelayed(Date.now() + verdict.forMs, token);
+      throw new DelayedError();
+    },
+    {
+      connection: connectionOf(jobs.redisUrl),
+      prefix: jobs.prefix,
+      concurrency,
+      lockDuration: jobs.timing.lockDurationMs,
+      stalledInterval: jobs.timing.stalledIntervalMs,
+      // By default the second crash in one step kills the job; the engine decides when to give up, not BullMQ.
+      maxStalledCount: 1_000_000,
+    },
+  );
+}
