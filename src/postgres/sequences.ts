@@ -10,10 +10,11 @@ export interface SequenceState {
   readonly increment: string;
   readonly min: string;
   readonly max: string;
-  readonly start: string;
   readonly cycle: boolean;
-  /** What was last handed out; null: nothing yet. It counts what sessions hold in their caches. */
-  readonly last: string | null;
+  /** `last_value`; it counts what sessions hold in their caches. */
+  readonly last: string;
+  /** `last` was handed out; else it is the next one. */
+  readonly called: boolean;
   /** The session's user may read it. */
   readonly readable: boolean;
 }
@@ -58,7 +59,7 @@ export function raiseTo(
   const roomLeft = left(sourceNext);
   const room = roomLeft <= 0n ? 0n : roomLeft / 10n < headroom ? roomLeft / 10n : headroom;
   // A sequence that never handed out a value needs no room: nobody can be ahead of it.
-  let to = source.last === null ? sourceNext : sourceNext + increment * room;
+  let to = !source.called ? sourceNext : sourceNext + increment * room;
   let beyondColumn = false;
   if (columnMax !== null && !source.cycle) {
     const past = BigInt(columnMax) + increment;
@@ -72,8 +73,8 @@ export function raiseTo(
 }
 
 /** The value that nextval gives, or would give if there were one left. */
-export function nextOf({ last, start, increment }: Pick<SequenceState, 'last' | 'start' | 'increment'>): bigint {
-  return last === null ? BigInt(start) : BigInt(last) + BigInt(increment);
+export function nextOf({ last, called, increment }: Pick<SequenceState, 'last' | 'called' | 'increment'>): bigint {
+  return called ? BigInt(last) + BigInt(increment) : BigInt(last);
 }
 
 /** Compares every sequence of the service's databases; changes nothing. */
@@ -160,18 +161,28 @@ async function lookAtDatabase(postgres: Postgres, database: string): Promise<Seq
   return { raises, compared: ours.length, notes, unreadable };
 }
 
-/** `last_value` is null until the first nextval. Sequences of extensions (pglogical's) are not the service's. */
+/** Sequences of extensions (pglogical's) are not the service's. */
 async function sequenceStates(sql: Sql): Promise<readonly SequenceState[]> {
-  return sql.look<SequenceState & Row>(
+  const rows = await sql.look<Omit<SequenceState, 'last' | 'called'> & { last: string | null } & Row>(
     `select n.nspname::text as schema, c.relname::text as name, pg_get_userbyid(c.relowner)::text as owner, s.seqincrement::text as increment,
-            s.seqmin::text as min, s.seqmax::text as max, s.seqstart::text as start, s.seqcycle as cycle,
-            has_sequence_privilege(c.oid, 'SELECT') as readable,
+            s.seqmin::text as min, s.seqmax::text as max, s.seqcycle as cycle, has_sequence_privilege(c.oid, 'SELECT') as readable,
             case when has_sequence_privilege(c.oid, 'SELECT') then pg_sequence_last_value(c.oid)::text end as last
      from pg_sequence s join pg_class c on c.oid = s.seqrelid join pg_namespace n on n.oid = c.relnamespace
-     where c.relpersistence <> 't' and n.nspname !~ '^pgupgrade_'
+     where c.relpersistence <> 't' and n.nspname !~ '^(pg_|pgupgrade)'
        and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
      order by 1, 2`,
   );
+  // Null until the first nextval, also after setval(…, false): what comes next then stands in the sequence itself.
+  const silent = rows.filter(({ last, readable }) => last === null && readable);
+  const name = ({ schema, name: of }: { readonly schema: string; readonly name: string }) => qualified(schema, of);
+  const nexts =
+    silent.length === 0
+      ? []
+      : await sql.look<{ at: number; next: string }>(
+          silent.map((one, at) => `select ${at} as at, last_value::text as next from ${name(one)}`).join(' union all '),
+        );
+  const next = new Map(nexts.map((one) => [silent[one.at], one.next]));
+  return rows.map((row) => ({ ...row, last: row.last ?? next.get(row) ?? row.min, called: row.last !== null }));
 }
 
 /**
