@@ -45,9 +45,6 @@ async function seededTemplate(fleet: SeedableFleet, version: number, request: Se
     const cluster = await fleet.create({ name, version, flags });
     try {
       await seedSource(cluster, { project: nowhere, scale: request.scale, databaseOwner: owner });
-      // Replication wants more of the WAL than what was written here; what is left of it is a checkpoint.
-      await cluster.configure({ fsync: null, wal_level: null, max_wal_senders: null, max_wal_size: '64MB' }, true);
-      await withSession({ ...cluster.admin, database: 'postgres' }, async (admin) => void (await admin.query('checkpoint')));
       const data = await fleet.release(name);
       await rename(data, join(unfinished, 'data')).catch(
         async () => void (await run({ program: 'cp', args: ['-a', data, join(unfinished, 'data')] })),

@@ -30,7 +30,7 @@ export async function createFleet(request: FleetRequest): Promise<SeedableFleet>
   const { packages } = request;
   const root = await openDirectory(await reachable(request.workDir));
   // A killed sandbox's lock is free as soon as the kernel has closed its pipe: a moment, not at once.
-  const release = await lock(join(root, 'lock'), 5);
+  const release = await lock(join(root, 'lock'), 2);
   if (!release) throw new Error(`Another sandbox is running in ${root}; end it or choose another directory.`);
   const pids = await openDirectory(join(root, 'pids'));
   await endLeftovers(pids);
