@@ -38,6 +38,14 @@ export function schemaGrants(
   ];
 }
 
+/** The reverse of `scopeGrants`. */
+export function scopeRevokes(scope: GrantScope, usernames: readonly string[]): readonly string[] {
+  return usernames.flatMap((username) => [
+    ...scope.schemas.flatMap((schema) => schemaRevokes(schema, username, scope.owners)),
+    `revoke connect on database ${identifier(scope.database)} from ${identifier(username)}`,
+  ]);
+}
+
 /** The reverse of `schemaGrants`, defaults first. */
 export function schemaRevokes(schema: string, username: string, owners: readonly string[]): readonly string[] {
   const user = identifier(username);
@@ -71,6 +79,8 @@ export async function missingPrivileges(
           where n.nspname = any($2) and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and c.relpersistence <> 't'
             and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
        )
+       select format('database %I', current_database()) as object, 'connect' as privilege where not has_database_privilege($1, current_database(), 'connect')
+       union all
        select format('schema %I', n.nspname) as object, 'usage' as privilege from pg_namespace n
         where n.nspname = any($2) and not has_schema_privilege($1, n.oid, 'usage')
        union all
@@ -127,10 +137,11 @@ export async function grantScope(sql: Sql, inSchemas?: readonly string[]): Promi
 
 /** The statements of a scope, in the order in which they run. Pure. */
 export function scopeGrants(scope: GrantScope, users: readonly Grantee[]): readonly string[] {
-  return users.flatMap((user) =>
-    scope.schemas.flatMap((schema) => {
+  return users.flatMap((user) => [
+    `grant connect on database ${identifier(scope.database)} to ${identifier(user.username)}`,
+    ...scope.schemas.flatMap((schema) => {
       const listed = scope.listed[schema];
       return schemaGrants(schema, user, scope.owners, listed ? { onlyTables: listed } : {});
     }),
-  );
+  ]);
 }

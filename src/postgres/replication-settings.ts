@@ -7,8 +7,8 @@ export interface ReplicationSettings {
   readonly slots: number;
   readonly senders: number;
   readonly workers: number;
+  /** Slots of others: those of the migration and of the way back are left out, so that what is needed does not grow with them. */
   readonly usedSlots: number;
-  readonly usedSenders: number;
   /** Megabytes; -1: unlimited. */
   readonly maxSlotWalKeepMb: number;
 }
@@ -20,7 +20,7 @@ export async function replicationSettings(sql: Sql): Promise<ReplicationSettings
             coalesce(current_setting('shared_preload_libraries', true), '') ~ '(^|[ ,"/])pglogical($|[ ,"])' as "pglogicalLoaded",
             current_setting('max_replication_slots')::int as slots, current_setting('max_wal_senders')::int as senders,
             current_setting('max_worker_processes')::int as workers,
-            (select count(*)::int from pg_replication_slots) as "usedSlots", (select count(*)::int from pg_stat_replication) as "usedSenders",
+            (select count(*)::int from pg_replication_slots where plugin is distinct from 'pglogical_output' and slot_name !~ '^pgupgrade_') as "usedSlots",
             (select setting::int from pg_settings where name = 'max_slot_wal_keep_size') as "maxSlotWalKeepMb"`,
   );
   if (!row) throw new TypeError('a select without from gave no row');
@@ -29,23 +29,31 @@ export async function replicationSettings(sql: Sql): Promise<ReplicationSettings
 
 /** Subscriptions that Database Migration Service may open per database at parallelism MAX; Google names no number, ten is what its users report. */
 const subscriptionsPerDatabase = 10;
-/** For initial table copies, the way back, and somebody's reader. */
+/** For the way back, a read replica, somebody's reader. */
 const spare = 10;
 
 /**
- * What the three settings must at least be, by PostgreSQL's rules for publishers: a slot and a sender for each
- * subscription, a worker for each database and subscription besides those that Postgres uses itself.
+ * What the settings must at least be, by PostgreSQL's rules for a publisher: a slot and a sender for each subscription,
+ * and workers besides those that Postgres starts itself.
  */
-export function replicationNeeds(request: { readonly databases: number; readonly usedSlots: number; readonly usedSenders: number }): {
-  readonly slots: number;
-  readonly senders: number;
-  readonly workers: number;
-} {
-  const subscriptions = request.databases * subscriptionsPerDatabase;
-  const slots = subscriptions + request.usedSlots + spare;
-  return {
-    slots,
-    senders: Math.max(slots, subscriptions + request.usedSenders + spare),
-    workers: subscriptions + request.databases + spare,
-  };
+export function replicationNeeds(request: {
+  readonly databases: number;
+  readonly usedSlots: number;
+}): Readonly<Record<SizeSetting, number>> {
+  const slots = Math.ceil((request.databases * subscriptionsPerDatabase + request.usedSlots + spare) / 10) * 10;
+  return { max_replication_slots: slots, max_wal_senders: slots, max_worker_processes: slots + 14 };
+}
+
+export type SizeSetting = 'max_replication_slots' | 'max_wal_senders' | 'max_worker_processes';
+
+/** Those settings that are too small now, with the value that they need. */
+export function tooSmall(
+  now: ReplicationSettings,
+  databases: number,
+): readonly { readonly name: SizeSetting; readonly has: number; readonly needs: number }[] {
+  const needs = replicationNeeds({ databases, usedSlots: now.usedSlots });
+  const has = { max_replication_slots: now.slots, max_wal_senders: now.senders, max_worker_processes: now.workers };
+  return (['max_replication_slots', 'max_wal_senders', 'max_worker_processes'] as const)
+    .map((name) => ({ name, has: has[name], needs: needs[name] }))
+    .filter((entry) => entry.has < entry.needs);
 }

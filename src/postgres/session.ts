@@ -90,11 +90,13 @@ export function openSession(request: SessionRequest): Session {
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       if (options.timeoutMs !== undefined) await on.query(`set statement_timeout = ${Math.ceil(options.timeoutMs)}`);
+      if (options.lockTimeoutMs !== undefined) await on.query(`set lock_timeout = ${Math.ceil(options.lockTimeoutMs)}`);
       const result = await on.query<T>(text, [...values]);
       return result.rows;
     } finally {
       signal?.removeEventListener('abort', cancel);
       if (options.timeoutMs !== undefined) await on.query(`set statement_timeout = ${statementTimeoutMs}`).catch(() => undefined);
+      if (options.lockTimeoutMs !== undefined) await on.query(`set lock_timeout = ${lockTimeoutMs}`).catch(() => undefined);
     }
   }
 

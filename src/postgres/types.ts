@@ -6,6 +6,8 @@ export type Row = Record<string, unknown>;
 export interface StatementOptions {
   /** Instead of the session's statement_timeout; for what is long by nature (ANALYZE, CREATE INDEX CONCURRENTLY). 0: none. */
   readonly timeoutMs?: number;
+  /** Instead of the session's lock_timeout; only for CONCURRENTLY, whose waits for old transactions count as locks and block nobody. */
+  readonly lockTimeoutMs?: number;
 }
 
 /** One session in one database, as user `postgres` unless said otherwise. Identifiers go through `identifier`, values as parameters. */
