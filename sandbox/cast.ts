@@ -1,0 +1,82 @@
+import type { Slack } from './slack/slack.ts';
+import type { Block, Json, Message } from './slack/types.ts';
+
+/** What the people of the hands-free demo may touch besides the channel. */
+export interface Stage {
+  readonly slack: Slack;
+  /** The feature flags that a person flips by hand. */
+  readonly flags: Map<string, string>;
+}
+const approvers = ['U0APPROVER', 'U0SECOND'];
+const operator = 'U0OPERATOR';
+/** A file that a pull request would hold; the demo has no repository. */
+const pullRequest = 'https://github.com/example/me-infrastructure/pull/4711';
+
+function buttons(blocks: readonly Block[]): readonly { readonly id: string; readonly value: string }[] {
+  return blocks
+    .flatMap((block) => (block.type === 'actions' && Array.isArray(block['elements']) ? (block['elements'] as Json[]) : []))
+    .flatMap((element) =>
+      element['type'] === 'button' ? [{ id: String(element['action_id']), value: String(element['value'] ?? '') }] : [],
+    );
+}
+
+/**
+ * The people of the demo: the right ones approve what is asked, do the tasks and press Done. `requesterTries`: the one who
+ * asked for the run tries to approve it first, and is refused. Gives the function that sends them home.
+ */
+export function openCast(
+  { slack, flags }: Stage,
+  options: { readonly requesterTries: boolean; readonly onTrouble: (words: string) => void },
+): () => void {
+  const done = new Set<string>();
+  const once = (key: string, act: () => Promise<unknown>) => {
+    if (done.has(key)) return;
+    done.add(key);
+    act().catch((error: unknown) => options.onTrouble(`${key}: ${error instanceof Error ? error.message : String(error)}`));
+  };
+
+  async function approve(message: Message, value: string, user: string): Promise<void> {
+    await slack.human.click(user, message.ts, 'gate:approve', { value, confirm: true });
+  }
+
+  function vote(message: Message, value: string): void {
+    const [, ...rest] = value.split(':');
+    const gate = rest.slice(0, -1).join(':');
+    if (gate === 'create-destination') {
+      once(`${value} lead`, () => approve(message, value, 'U0LEAD'));
+      return;
+    }
+    const [first = '', second = ''] = approvers;
+    if (gate === 'approve-cutover' && options.requesterTries) once(`${value} requester`, () => approve(message, value, operator));
+    once(`${value} ${first}`, () => approve(message, value, first));
+    // The card says so while one vote is missing.
+    if (JSON.stringify(message.blocks).includes('1 more')) once(`${value} ${second}`, () => approve(message, value, second));
+  }
+
+  function flip(message: Message): void {
+    const said = JSON.stringify(message.blocks);
+    for (const [, name = '', state = ''] of said.matchAll(/([A-Z][A-Z0-9_]{5,})\W+(?:to\W+)?(on|off)\b/g)) flags.set(name, state);
+  }
+
+  async function answer(message: Message, value: string): Promise<void> {
+    const opened = slack.waitForView((view) => view.openedBy === operator && JSON.stringify(view.definition).includes(value));
+    await slack.human.click(operator, message.ts, 'task:answer', { value });
+    await slack.human.submit(operator, (await opened).id, { answer: pullRequest });
+  }
+
+  function look(message: Message): void {
+    if (message.ephemeral !== undefined || message.deleted) return;
+    for (const { id, value } of buttons(message.blocks)) {
+      if (id === 'gate:approve') vote(message, value);
+      if (id === 'task:done')
+        once(`${message.ts} done`, () => {
+          flip(message);
+          return slack.human.click(operator, message.ts, id, { value });
+        });
+      if (id === 'task:answer') once(`${message.ts} answer`, () => answer(message, value));
+    }
+  }
+  return slack.on((event) => {
+    if (event.kind === 'message' || event.kind === 'message_changed') look(event.message);
+  });
+}

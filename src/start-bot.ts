@@ -1,0 +1,61 @@
+import type { CommandContext } from './commands/context.ts';
+import { runFace } from './commands/face.ts';
+import { createHandlers } from './commands/handlers.ts';
+import { shapeOf } from './engine/shape.ts';
+import { Refused } from './errors.ts';
+import type { Process } from './process.ts';
+import { runbook } from './runbook.ts';
+import { createDirectory } from './slack/directory.ts';
+import { startOutbox } from './slack/outbox.ts';
+import { slackClients } from './slack/poster.ts';
+import { startReceiver } from './slack/receiver.ts';
+
+/** The bot: hears commands and clicks, draws the channel. It executes nothing. Gives the function that ends it. */
+export async function startBot({ runtime, services, jobs, log }: Process): Promise<() => Promise<void>> {
+  const token = runtime.SLACK_BOT_TOKEN;
+  if (token === undefined) throw new Refused('environment.invalid', 'The bot needs SLACK_BOT_TOKEN (xoxb-…).');
+  const slackApi = runtime.SLACK_API_URL === undefined ? {} : { slackApiUrl: runtime.SLACK_API_URL };
+  const clients = slackClients(token, runtime.SLACK_API_URL);
+  const directory = createDirectory(clients.posts);
+  const shape = shapeOf(runbook);
+  const contextOf = (who: Pick<CommandContext, 'actor' | 'channel'>): CommandContext => ({
+    ...who,
+    log: jobs.log,
+    dispatcher: jobs.dispatcher,
+    directory,
+    services,
+    shape,
+    now: Date.now,
+  });
+  const receiver = await startReceiver({
+    token,
+    ...slackApi,
+    mode: receiverMode(runtime),
+    handlers: createHandlers(contextOf),
+    channels: () => new Set([...services.values()].map(({ channel }) => channel)),
+    log,
+  });
+  const outbox = await startOutbox({
+    redis: jobs.redis,
+    log: jobs.log,
+    shape,
+    token,
+    ...slackApi,
+    faceOf: (header) => runFace(services, header),
+    warn: (fields, message) => log.warn(fields, message),
+  });
+  return async () => {
+    await receiver.close();
+    await outbox.close();
+  };
+}
+
+function receiverMode(runtime: Process['runtime']): Parameters<typeof startReceiver>[0]['mode'] {
+  if (runtime.SLACK_HTTP_PORT !== undefined && runtime.SLACK_SIGNING_SECRET !== undefined)
+    return { kind: 'http', signingSecret: runtime.SLACK_SIGNING_SECRET, port: runtime.SLACK_HTTP_PORT };
+  if (runtime.SLACK_APP_TOKEN !== undefined) return { kind: 'socket', appToken: runtime.SLACK_APP_TOKEN };
+  throw new Refused(
+    'environment.invalid',
+    'The bot needs SLACK_APP_TOKEN (xapp-…) for Socket Mode, or SLACK_HTTP_PORT and SLACK_SIGNING_SECRET for HTTP.',
+  );
+}

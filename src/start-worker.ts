@@ -1,0 +1,82 @@
+import type { Clients } from './clients.ts';
+import { targetOf } from './config/target.ts';
+import type { RunHeader } from './engine/facts.ts';
+import type { LookRequest } from './engine/ports.ts';
+import { shapeOf } from './engine/shape.ts';
+import { NeedsHuman, Refused } from './errors.ts';
+import { migrationJobId } from './gcp/names.ts';
+import { startWorker } from './jobs/worker.ts';
+import { clientsOpener, type OpenClients } from './open-clients.ts';
+import type { Process } from './process.ts';
+import { runbook } from './runbook.ts';
+
+/** Executes steps. Several side by side are fine: a run has one owner at a time. Gives the function that ends it. */
+export async function startStepWorker({ runtime, services, jobs }: Process): Promise<() => Promise<void>> {
+  const open = clientsOpener(runtime, services);
+  const worker = await startWorker<Clients>(jobs, {
+    runbook,
+    async openClients(header, { guard, signal, applicationName, token }) {
+      const opened = open(header, { guard, signal, applicationName, readOnly: false });
+      return { clients: opened.clients, takeOver: () => opened.postgres.takeOver(header, token), close: opened.close };
+    },
+    async openLook(request, run, signal) {
+      const header = run ?? imagined(request, services);
+      const opened = open(header, { guard: refuseChange, signal, applicationName: 'pgupgrade/look', readOnly: true });
+      return { header, clients: opened.clients, close: opened.close };
+    },
+    deadlineMs: (header) => serviceOf(header.service, services).cutover.deadline,
+    mayGiveBack: (header) => mayGiveBack(open, header),
+  });
+  return () => worker.close();
+}
+
+function serviceOf(name: string, services: Process['services']) {
+  const service = services.get(name);
+  if (!service) throw new Refused('service.unknown', `There is no service file for "${name}".`);
+  return service;
+}
+
+/** A plan before any run: the header that a start would write, with a uid that names nothing outside. */
+function imagined(request: LookRequest, services: Process['services']): RunHeader {
+  const target = targetOf(serviceOf(request.service, services), request.environment, request.to);
+  return {
+    run: 'plan',
+    uid: '00000000',
+    service: request.service,
+    environment: request.environment,
+    from: target.from,
+    to: target.to,
+    by: 'bot',
+    channel: target.channel,
+    steps: shapeOf(runbook).map(({ id }) => id),
+    format: 1,
+  };
+}
+
+async function refuseChange(): Promise<never> {
+  throw new NeedsHuman('look.changes-nothing', 'A look tried to change something; nothing was changed.', {
+    remedy: 'Report this to the maintainers.',
+  });
+}
+
+/** The log may have lost the fact that the promotion was called: Google knows. */
+async function mayGiveBack(open: OpenClients, header: RunHeader): Promise<'yes' | { readonly no: string }> {
+  const opened = open(header, {
+    guard: refuseChange,
+    signal: AbortSignal.timeout(30_000),
+    applicationName: `pgupgrade/${header.run}/give-back`,
+    readOnly: true,
+  });
+  try {
+    const { dataMigration } = opened.clients;
+    const id = migrationJobId(header);
+    const [job, running] = await Promise.all([dataMigration.job(id), dataMigration.runningOperations(id)]);
+    if (!job) return 'yes';
+    if (job.state === 'COMPLETED' || job.phase === 'PROMOTE_IN_PROGRESS')
+      return { no: `migration job ${id} is ${job.state}, phase ${job.phase}: the promotion was called` };
+    if (running.some(({ metadata }) => metadata?.['verb'] === 'promote')) return { no: `a promotion of migration job ${id} is under way` };
+    return 'yes';
+  } finally {
+    await opened.close();
+  }
+}
