@@ -8,6 +8,7 @@ export interface Invocation {
 }
 interface Token {
   readonly text: string;
+  /** It began with a quote: never a flag. */
   readonly quoted: boolean;
 }
 
@@ -42,7 +43,7 @@ function tokens(text: string): readonly Token[] {
       else word += sign;
     } else if (opening.includes(sign) && (word === '' || /^--?[\w-]+=$/.test(word))) {
       close = closers[sign];
-      quoted = true;
+      quoted = word === '';
     } else if (/\s/.test(sign)) push();
     else word += sign;
   }
@@ -59,7 +60,7 @@ export function parse(text: string, valued: readonly string[] = ['to']): Invocat
     const token = all[at];
     if (!token) continue;
     const flag = /^--([a-z][\w-]*)(?:=([\s\S]*))?$/i.exec(token.text);
-    if (!flag || (token.quoted && !token.text.includes('='))) {
+    if (!flag || token.quoted) {
       words.push(token.text);
       continue;
     }

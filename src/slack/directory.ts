@@ -1,11 +1,15 @@
-import type { webApi } from '@slack/bolt';
 import type { Directory } from '../engine/ports.ts';
 
 export interface SlackDirectory extends Directory {
   /** Groups that Slack did not tell about just now, and why: a refusal says it. */
   unreadable(): readonly { readonly group: string; readonly why: string }[];
 }
-type Groups = Pick<webApi.WebClient, 'usergroups'>;
+/** The one method of Slack's Web API that is needed. */
+export interface Groups {
+  readonly usergroups: {
+    readonly users: { list(request: { readonly usergroup: string }): Promise<{ readonly users?: readonly string[] }> };
+  };
+}
 interface Known {
   readonly at: number;
   readonly members: Promise<ReadonlySet<string>>;

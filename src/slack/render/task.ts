@@ -1,5 +1,5 @@
 import type { Fact } from '../../engine/facts.ts';
-import { actions, button, context, type Message, message, section } from './blocks.ts';
+import { actions, type Block, button, codeSection, context, type Message, message, section } from './blocks.ts';
 import { type RunViewData, runId, titleOf } from './face.ts';
 import { clock } from './status.ts';
 import { cut, people, safe, time, who } from './text.ts';
@@ -16,7 +16,7 @@ export function renderTask(asked: TaskAsked, index: number, view: RunViewData): 
   const label = asked.expects ? '✔ Done…' : '✔ Done';
   return message(`${run}: ${title} needs a person. ${asked.what[0] ? safe(asked.what[0]) : ''}`.trim(), [
     section(`🙋 *${title}* needs a person  ·  ${run}`, ...(asked.because ? [`_Asked again: ${safe(asked.because)}_`] : [])),
-    section(...asked.what.map((line) => (line.startsWith('```') ? safe(line) : `• ${safe(line)}`))),
+    ...whatBlocks(asked.what),
     context(`The bot verifies it: ${safe(asked.verifiedBy)}`),
     ...(open && off ? [section(off)] : []),
     ...(open
@@ -26,6 +26,13 @@ export function renderTask(asked: TaskAsked, index: number, view: RunViewData): 
         ]
       : [section(doneLine(done))]),
   ]);
+}
+
+/** Sentences as a list; what has several lines (settings, commands) is shown as it is to be copied. */
+function whatBlocks(what: readonly string[]): readonly Block[] {
+  const sentences = what.filter((line) => !line.includes('\n')).map((line) => `• ${safe(line)}`);
+  const pieces = what.filter((line) => line.includes('\n'));
+  return [...(sentences.length ? [section(...sentences)] : []), ...pieces.slice(0, 5).map((piece) => codeSection([piece], 1_500))];
 }
 
 function doneLine(done: Fact | undefined): string {

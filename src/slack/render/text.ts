@@ -4,7 +4,10 @@ const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 
 /** Slack's three entities. `<!channel>` in a table's name then mentions nobody. Line breaks become spaces. */
 export function safe(text: string): string {
-  return text.replace(/[&<>]/g, (sign) => entities[sign] ?? sign).replace(/\s*[\r\n]+\s*/g, ' ');
+  return text
+    .replace(/[&<>]/g, (sign) => entities[sign] ?? sign)
+    .replace(/\s*[\r\n]+\s*/g, ' ')
+    .replaceAll('```', 'ʼʼʼ');
 }
 
 /** A name in monospace. A backtick inside would end it, so it becomes an apostrophe; Slack refuses an empty one. */

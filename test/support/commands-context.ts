@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CommandContext } from '../../src/commands/context.ts';
+import { parseService } from '../../src/config/load.ts';
+import { createDirectory } from '../../src/slack/directory.ts';
+import { type MemoryRunLog, memoryRunLog } from './memory-run-log.ts';
+import { PEOPLE } from './slack-people.ts';
+import { firstAt, smallShape } from './slack-runs.ts';
+
+/** Verbs on a log in memory, with the procedure's own service file and the sandbox's people. */
+export async function commandsContext(now: () => number = () => firstAt) {
+  const file = join(import.meta.dirname, '../../services/inapp.yaml');
+  const service = parseService(await readFile(file, 'utf8'), file);
+  const log: MemoryRunLog = memoryRunLog(now);
+  const advanced: string[] = [];
+  const groups = {
+    usergroups: {
+      users: {
+        list: async ({ usergroup }: { readonly usergroup: string }) => ({
+          ok: true,
+          users: [...(PEOPLE.usergroups.find((one) => one.id === usergroup)?.users ?? [])],
+        }),
+      },
+    },
+  };
+  const directory = createDirectory(groups);
+  const as = (id: string, more: Partial<CommandContext> = {}): CommandContext => ({
+    log,
+    dispatcher: {
+      advance: async (run) => {
+        advanced.push(run);
+      },
+      look: async () => ({ lines: [{ step: 'preflight', title: 'Preflight', state: 'done', text: ['nothing blocks'] }] }),
+    },
+    directory,
+    services: new Map([[service.service, service]]),
+    shape: smallShape,
+    actor: { id, via: 'slack' },
+    channel: 'C0MIGRATION',
+    now,
+    ...more,
+  });
+  return { as, log, advanced, service };
+}

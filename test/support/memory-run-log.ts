@@ -1,0 +1,76 @@
+import type { Fact, FactBody } from '../../src/engine/facts.ts';
+import type { RunLog } from '../../src/engine/ports.ts';
+
+export interface MemoryRunLog extends RunLog {
+  /** As the worker writes: without looking at the length. */
+  push(run: string, ...facts: readonly FactBody[]): void;
+  /** Appends that lost their race. */
+  stale(): number;
+}
+
+/** A RunLog in memory with the compare-and-append of the one on Redis; every call takes a turn of the loop, so that races are races. */
+export function memoryRunLog(clock: () => number = Date.now): MemoryRunLog {
+  const logs = new Map<string, Fact[]>();
+  const listeners = new Set<(run: string) => void>();
+  const progresses = new Map<string, Awaited<ReturnType<RunLog['progress']>>>();
+  let lost = 0;
+  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+  const header = (run: string) => {
+    const first = logs.get(run)?.[0];
+    return first?.type === 'run.started' ? first : undefined;
+  };
+  const active = (run: string) => !logs.get(run)?.some((fact) => fact.type === 'run.finished' || fact.type === 'run.aborted');
+  const tell = (run: string) => {
+    for (const listener of listeners) listener(run);
+  };
+  const push = (run: string, ...facts: readonly FactBody[]) => {
+    const log = logs.get(run) ?? [];
+    logs.set(run, log);
+    log.push(...facts.map((fact) => ({ ...fact, at: clock() })));
+    tell(run);
+  };
+  return {
+    push,
+    stale: () => lost,
+    start: async (request) => {
+      await turn();
+      const holder = [...logs.keys()].find((run) => {
+        const one = header(run);
+        return one?.service === request.service && one.environment === request.environment && active(run);
+      });
+      if (holder !== undefined) return { heldBy: holder };
+      const run = `PG-${logs.size + 1}`;
+      push(run, { type: 'run.started', ...request, run });
+      return { started: run };
+    },
+    read: async (run) => {
+      await turn();
+      return [...(logs.get(run) ?? [])];
+    },
+    append: async (run, seen, facts) => {
+      await turn();
+      if ((logs.get(run)?.length ?? 0) !== seen) {
+        lost += 1;
+        return 'stale';
+      }
+      push(run, ...facts);
+      return 'appended';
+    },
+    runs: async () =>
+      [...logs.keys()].reverse().flatMap((run) => {
+        const one = header(run);
+        return one ? [{ run, service: one.service, environment: one.environment, active: active(run) }] : [];
+      }),
+    setProgress: async (run, step, progress) => {
+      progresses.set(run, { ...progress, step, at: clock() });
+      tell(run);
+    },
+    progress: async (run) => progresses.get(run),
+    watch: async (listener) => {
+      listeners.add(listener);
+      return async () => {
+        listeners.delete(listener);
+      };
+    },
+  };
+}

@@ -1,0 +1,281 @@
+import { describe, expect, it } from 'vitest';
+import type { FactBody } from '../../src/engine/facts.ts';
+import { fold } from '../../src/engine/fold.ts';
+import { wantedMessages } from '../../src/slack/project.ts';
+import type { RunViewData } from '../../src/slack/render/face.ts';
+import { renderSteps } from '../../src/slack/render/steps.ts';
+import { buttonIds, limitProblems, texts } from '../support/slack-limits.ts';
+import { doneFacts, firstAt, gateFact, smallFace, smallShape, viewOf } from '../support/slack-runs.ts';
+
+const hostile = '<!channel> `rm` & "x" *bold* 🐘\u202e</b>\n```drop```';
+const wanted = (view: RunViewData) => wantedMessages(view, (length) => fold(view.facts.slice(0, length), view.shape));
+const only = (view: RunViewData, kind: string) => {
+  const found = wanted(view).filter((one) => one.kind === kind);
+  const last = found.at(-1);
+  if (!last) throw new Error(`no message of kind ${kind}`);
+  return last;
+};
+const said = (view: RunViewData, kind: string) => texts(only(view, kind).message.blocks).join('\n');
+const blocked = (more: Partial<Extract<FactBody, { type: 'step.blocked' }>> = {}): FactBody => ({
+  type: 'step.blocked',
+  step: 'hold-schema-changes',
+  code: 'postgres.permission-denied',
+  reason: 'The bot may not change ASYNC_AUDIENCE_CREATION_ENABLED.',
+  remedy: 'Grant it.',
+  fate: 'human',
+  undoing: false,
+  ...more,
+});
+const writeStop: readonly FactBody[] = [
+  ...doneFacts('preflight', 'enable-replication-flags', 'hold-schema-changes', 'approve-cutover'),
+  { type: 'deadline.set', dueAt: firstAt + 200_000 },
+  ...doneFacts('fence-source', 'validate'),
+];
+
+describe('every message', () => {
+  const logs: Readonly<Record<string, readonly FactBody[]>> = {
+    'of a new run': [],
+    'with a question': [...doneFacts('preflight'), gateFact('enable-replication-flags', ['alter …'])],
+    'with a plan of 400 tables and long SQL': [
+      gateFact('enable-replication-flags', [
+        ...Array.from({ length: 400 }, (_, i) => `grant select on audience_data."table ${i} ${hostile}" to "migration"`),
+        `create index concurrently ${'a_very_long_column_name_, '.repeat(900)}`,
+      ]),
+    ],
+    'with hostile names': [
+      ...doneFacts('preflight'),
+      gateFact('enable-replication-flags', [hostile], { shown: [hostile.repeat(60)], question: hostile, because: hostile }),
+      {
+        type: 'vote.cast',
+        gate: 'enable-replication-flags',
+        nonce: 'n-enable-replication-flags',
+        by: hostile,
+        vote: 'approve',
+        reason: hostile,
+      },
+      { type: 'task.asked', step: 'hold-schema-changes', what: [hostile, hostile.repeat(200)], verifiedBy: hostile, expects: hostile },
+      blocked({ reason: hostile.repeat(300), remedy: hostile.repeat(300), code: hostile }),
+      { type: 'step.skipped', step: 'hold-schema-changes', by: hostile, reason: hostile.repeat(99) },
+      { type: 'note', by: 'U0OPERATOR', text: hostile.repeat(400) },
+      { type: 'pause.requested', by: hostile, reason: hostile },
+    ],
+    'of a write stop': writeStop,
+    'of writes given back': [...writeStop, { type: 'give-back.begun', reason: hostile }, { type: 'writes.given-back', offForMs: 4_200 }],
+    'of a finished run': [
+      ...writeStop,
+      { type: 'promotion.called' },
+      ...doneFacts('promote-destination', 'start-services', 'remove-migration'),
+      { type: 'run.finished' },
+    ],
+    'of an aborted run': [
+      ...doneFacts('preflight', 'enable-replication-flags'),
+      { type: 'abort.requested', by: 'U0ADMIN', reason: hostile },
+      { type: 'undo.begun', reason: 'x' },
+      { type: 'step.undone', step: 'enable-replication-flags', how: 'kept', why: hostile },
+      { type: 'run.aborted' },
+    ],
+    'of 200 retries': Array.from({ length: 200 }, (): readonly FactBody[] => [
+      blocked({ reason: hostile.repeat(5) }),
+      { type: 'retry.requested', step: 'hold-schema-changes', by: 'U0OPERATOR' },
+    ]).flat(),
+  };
+  for (const [name, facts] of Object.entries(logs))
+    it(`${name} is within Slack’s limits`, () => {
+      for (const now of [firstAt + 60_000, firstAt + 20 * 60_000]) {
+        const view = viewOf(facts, { now });
+        const found = [...wanted(view).map((one) => one), { key: 'steps', kind: 'steps', message: renderSteps(view), file: undefined }];
+        for (const one of found) if (!one.file) expect({ [`${one.key}`]: limitProblems(one.message) }).toEqual({ [`${one.key}`]: [] });
+      }
+    });
+
+  it('of a runbook with 60 steps and titles of any length is within Slack’s limits', () => {
+    const shape = Array.from({ length: 60 }, (_, i) => ({
+      ...smallShape[0],
+      id: `step-${i}`,
+      title: `${hostile} ${i} `.repeat(9),
+      phase: `Phase ${i % 30} ${hostile}`,
+    }));
+    const view = viewOf([], {
+      shape: shape.map((one) => ({
+        ...one,
+        impact: 'none' as const,
+        gated: true,
+        skippable: false,
+        irreversible: false,
+        undo: 'keep' as const,
+      })),
+    });
+    for (const one of wanted(view)) expect(limitProblems(one.message)).toEqual([]);
+    expect(limitProblems(renderSteps(view))).toEqual([]);
+  });
+});
+
+describe('the keys of messages', () => {
+  it('are unique in a run and do not change as the log grows', () => {
+    const facts = [...writeStop, { type: 'give-back.begun', reason: 'x' }, { type: 'writes.given-back', offForMs: 1 }] as const;
+    const keys = wanted(viewOf(facts)).map((one) => one.key);
+    expect(new Set(keys).size).toBe(keys.length);
+    for (let length = 0; length <= facts.length; length += 1) {
+      const earlier = wanted(viewOf(facts.slice(0, length))).map((one) => one.key);
+      expect(keys.filter((key) => earlier.includes(key))).toEqual(earlier);
+    }
+  });
+});
+
+describe('the board', () => {
+  const board = (facts: readonly FactBody[], more: Partial<RunViewData> = {}) => only(viewOf(facts, more), 'board').message;
+
+  it('offers only what is legal now', () => {
+    expect(buttonIds(board([]).blocks)).toEqual(['run:pause', 'run:status', 'run:abort']);
+    expect(buttonIds(board([{ type: 'pause.requested', by: 'U0OPERATOR', reason: '' }]).blocks)).toEqual([
+      'run:resume',
+      'run:status',
+      'run:abort',
+    ]);
+    expect(buttonIds(board([blocked()]).blocks)).toEqual(['run:retry', 'run:skip', 'run:status', 'run:abort']);
+    expect(buttonIds(board([blocked({ step: 'preflight' })]).blocks)).toEqual(['run:retry', 'run:status', 'run:abort']);
+    expect(buttonIds(board([...writeStop, { type: 'promotion.called' }]).blocks)).not.toContain('run:abort');
+    expect(buttonIds(board([{ type: 'run.finished' }]).blocks)).toEqual([]);
+  });
+
+  it('shows the clock of the write stop, and that nothing is given back any more after the call', () => {
+    expect(said(viewOf(writeStop, { now: firstAt + 21_000 }), 'board')).toContain('Writes off 12 s');
+    expect(said(viewOf([...writeStop, { type: 'promotion.called' }]), 'board')).toContain('nothing is given back automatically');
+  });
+
+  it('is the same message while nothing changes, so that it is not edited', () => {
+    const [a, b] = [firstAt + 60_000, firstAt + 600_000].map((now) => board(doneFacts('preflight'), { now }));
+    expect(a).toEqual(b);
+  });
+
+  it('shows the progress of the current step only', () => {
+    const progress = { step: 'enable-replication-flags', at: firstAt, text: '31 of 50 GB', fraction: 0.62, etaMs: 6_000 };
+    expect(said(viewOf(doneFacts('preflight'), { progress, now: firstAt }), 'board')).toMatch(
+      /█+░+` 62 % · 31 of 50 GB · about 6.0 s left/,
+    );
+    expect(said(viewOf([], { progress }), 'board')).not.toContain('31 of 50 GB');
+  });
+});
+
+describe('a gate’s card', () => {
+  const asked = [gateFact('approve-cutover', ['revoke connect …'])] as const;
+  const cast = (by: string, vote: 'approve' | 'reject' = 'approve'): FactBody => ({
+    type: 'vote.cast',
+    gate: 'approve-cutover',
+    nonce: 'n-approve-cutover',
+    by,
+    vote,
+  });
+
+  it('says who decides, that the requester does not, and carries only ids', () => {
+    const card = only(viewOf(asked), 'gate');
+    expect(said(viewOf(asked), 'gate')).toContain('Needs 2 approvals from <!subteam^S0DBAS>');
+    expect(said(viewOf(asked), 'gate')).toContain('<@U0OPERATOR> asked for this run and cannot approve it.');
+    expect(buttonIds(card.message.blocks)).toEqual(['gate:approve', 'gate:reject']);
+    expect(JSON.stringify(card.message.blocks)).toContain('"value":"PG-1:approve-cutover:n-approve-cutover"');
+    expect(card.broadcast).toBe(true);
+  });
+  it('counts the votes and keeps its buttons until the last one', () => {
+    const one = viewOf([...asked, cast('U0APPROVER')]);
+    expect(said(one, 'gate')).toContain('○ 1 more');
+    expect(buttonIds(only(one, 'gate').message.blocks)).toContain('gate:approve');
+  });
+  it('becomes a stamp without buttons when it is decided', () => {
+    const view = viewOf([
+      ...asked,
+      cast('U0APPROVER'),
+      cast('U0SECOND'),
+      {
+        type: 'gate.decided',
+        gate: 'approve-cutover',
+        nonce: 'n-approve-cutover',
+        decision: 'approved',
+        by: ['U0APPROVER', 'U0SECOND'],
+        planHash: 'hash',
+      },
+    ]);
+    expect(said(view, 'gate')).toContain('✅ Approved by <@U0APPROVER> and <@U0SECOND>');
+    expect(buttonIds(only(view, 'gate').message.blocks)).toEqual([]);
+  });
+  it('offers to ask again when it expired, and nothing when a newer question took its place', () => {
+    const expired: FactBody = { type: 'gate.expired', gate: 'approve-cutover', nonce: 'n-approve-cutover' };
+    expect(buttonIds(only(viewOf([...asked, expired]), 'gate').message.blocks)).toEqual(['gate:again']);
+    const newer = gateFact('approve-cutover', ['other'], { nonce: 'n2', because: 'the plan changed' });
+    const cards = wanted(viewOf([...asked, expired, newer])).filter((one) => one.kind === 'gate');
+    expect(cards.map((one) => buttonIds(one.message.blocks))).toEqual([[], ['gate:approve', 'gate:reject']]);
+  });
+  it('comes with the whole plan as a file when the card cannot hold it', () => {
+    const plan = Array.from({ length: 400 }, (_, i) => `grant select on table_${i} to "migration"`);
+    const view = viewOf([gateFact('enable-replication-flags', plan)]);
+    expect(only(view, 'file').file).toEqual({ name: 'enable-replication-flags-plan.txt', content: `${plan.join('\n')}\n` });
+  });
+  it('is brought up again after five and fifteen minutes, while it is open', () => {
+    const at = (minutes: number) =>
+      wanted(viewOf(asked, { now: firstAt + minutes * 60_000 + 2_000 })).filter((one) => one.kind === 'reminder').length;
+    expect([at(4), at(6), at(16)]).toEqual([0, 1, 2]);
+  });
+});
+
+describe('a failure', () => {
+  it('tells the state that things are in: writes on or off, as it was then', () => {
+    expect(said(viewOf([blocked()]), 'failure')).toContain('Writes are on.');
+    const off = viewOf([...writeStop, blocked({ step: 'promote-destination' })]);
+    expect(said(off, 'failure')).toContain('Writes are OFF since');
+    const later = viewOf([
+      ...writeStop,
+      blocked({ step: 'promote-destination' }),
+      { type: 'give-back.begun', reason: 'x' },
+      { type: 'writes.given-back', offForMs: 9 },
+    ]);
+    expect(said(later, 'failure')).toContain('Writes are OFF since');
+  });
+  it('loses its buttons when somebody decided', () => {
+    expect(buttonIds(only(viewOf([blocked()]), 'failure').message.blocks)).toEqual(['run:retry', 'run:skip', 'run:abort']);
+    const retried = viewOf([blocked(), { type: 'retry.requested', step: 'hold-schema-changes', by: 'U0OPERATOR' }]);
+    expect(buttonIds(only(retried, 'failure').message.blocks)).toEqual([]);
+    expect(said(retried, 'failure')).toContain('<@U0OPERATOR> retried it');
+  });
+});
+
+describe('a task', () => {
+  const asked: FactBody = {
+    type: 'task.asked',
+    step: 'hold-schema-changes',
+    what: ['Switch the flipper on'],
+    verifiedBy: 'the setting',
+    expects: 'the link of the change',
+  };
+  it('asks for the words where it expects an answer, and is stamped when it is done', () => {
+    expect(buttonIds(only(viewOf([asked]), 'task').message.blocks)).toEqual(['task:answer']);
+    const { expects: _expects, ...plain } = asked;
+    expect(buttonIds(only(viewOf([plain]), 'task').message.blocks)).toEqual(['task:done']);
+    const done = viewOf([asked, { type: 'task.done', step: 'hold-schema-changes', by: 'U0OPERATOR', answer: 'https://example.org/1' }]);
+    expect(said(done, 'task')).toContain('✅ Done by <@U0OPERATOR>');
+    expect(buttonIds(only(done, 'task').message.blocks)).toEqual([]);
+  });
+});
+
+describe('the last message', () => {
+  it('says for how long writes were off, who approved, what was proved, and brings the report as files', () => {
+    const view = viewOf([
+      ...writeStop,
+      { type: 'promotion.called' },
+      ...doneFacts('promote-destination', 'start-services', 'remove-migration'),
+      { type: 'run.finished' },
+    ]);
+    expect(only(view, 'report').message.text).toMatch(/^PG-1 .* finished after 21 s, writes off 9\.0 s\.$/);
+    expect(said(view, 'report')).toContain('validate is as it should be');
+    const files = wanted(view).flatMap((one) => (one.file ? [one.file] : []));
+    expect(files.map((one) => one.name)).toEqual(['PG-1-report.html', 'PG-1-report.json']);
+    expect(files[0]?.content).not.toMatch(/<script|<!channel/);
+    expect(JSON.parse(files[1]?.content ?? '')).toMatchObject({ run: 'PG-1', ended: 'finished', outages: [{ end: 'switched' }] });
+  });
+  it('of an aborted run says which instance serves', () => {
+    const view = viewOf([
+      { type: 'abort.requested', by: 'U0ADMIN', reason: 'x' },
+      { type: 'undo.begun', reason: 'x' },
+      { type: 'run.aborted' },
+    ]);
+    expect(said(view, 'report')).toContain(`${smallFace.source} serves as before`);
+  });
+});
