@@ -14,9 +14,15 @@ export function canonical(lines: readonly Line[], straddles: boolean): Item[] {
 }
 
 function textOf(line: Line, straddles: boolean): string {
-  const text = line.deparsed && straddles ? withoutQualifiers(line.text ?? '') : (line.text ?? '');
+  const printed = plainJson(line.text ?? '');
+  const text = line.deparsed && straddles ? withoutQualifiers(printed) : printed;
   // A body can be long and can hold what should not be shown; that it differs is enough.
   return line.kind === 'function' ? `md5 ${createHash('md5').update(text).digest('hex')}` : text;
+}
+
+/** 16 and later never quote the type json, earlier ones do when every identifier is quoted. */
+function plainJson(text: string): string {
+  return text.replaceAll('"json"', 'json');
 }
 
 /**

@@ -1,0 +1,99 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { openServers } from '../../sandbox/servers/open-servers.ts';
+import type { Cluster } from '../../sandbox/types.ts';
+import { createValidator } from '../../src/validator/compare.ts';
+import type { CompareRequest, ConnectionFactory, Verdict } from '../../src/validator/types.ts';
+
+export const flags = {
+  'cloudsql.logical_decoding': 'on',
+  'cloudsql.enable_pglogical': 'on',
+  max_replication_slots: '20',
+  max_wal_senders: '20',
+  max_worker_processes: '30',
+};
+
+/** A server of 15 and one of 17, and the validator between their databases `inapp`. */
+export interface ValidatorWorld {
+  readonly source: Cluster;
+  readonly destination: Cluster;
+  on(side: 'source' | 'destination', ...statements: readonly string[]): Promise<Record<string, unknown>[]>;
+  compare(request?: Partial<CompareRequest>): Promise<Verdict>;
+  /** Drops and makes the database anew, on both sides, with these statements. */
+  rebuild(statements: { readonly source: readonly string[]; readonly destination: readonly string[] }): Promise<void>;
+  dsn(side: 'source' | 'destination'): string;
+  sessions(side: 'source' | 'destination'): Promise<number>;
+  close(): Promise<void>;
+}
+
+export async function openWorld(): Promise<ValidatorWorld> {
+  const workDir = await mkdtemp(join(tmpdir(), 'pgupgrade-validator-'));
+  const servers = await openServers({ workDir });
+  const [source, destination] = await Promise.all([
+    servers.fleet.create({ name: 'old', version: 15, flags }),
+    servers.fleet.create({ name: 'new', version: 17, flags }),
+  ]);
+  const clusters = { source, destination };
+  const factory = (cluster: Cluster): ConnectionFactory => ({
+    async open(database, applicationName) {
+      const client = new Client({ ...cluster.admin, database, application_name: applicationName });
+      await client.connect();
+      return client;
+    },
+  });
+  const validator = createValidator({ source: factory(source), destination: factory(destination) });
+
+  async function run(cluster: Cluster, database: string, statements: readonly string[]): Promise<Record<string, unknown>[]> {
+    const client = new Client({ ...cluster.admin, database });
+    await client.connect();
+    try {
+      let rows: Record<string, unknown>[] = [];
+      for (const statement of statements) {
+        const result = await client.query(statement);
+        rows = Array.isArray(result) ? [] : result.rows;
+      }
+      return rows;
+    } finally {
+      await client.end();
+    }
+  }
+  return {
+    source,
+    destination,
+    on: (side, ...statements) => run(clusters[side], 'inapp', statements),
+    compare: (request = {}) =>
+      validator.compare({
+        databases: ['inapp'],
+        live: false,
+        sequences: true,
+        expected: [],
+        connections: 2,
+        signal: new AbortController().signal,
+        ...request,
+      }),
+    async rebuild(statements) {
+      await Promise.all(
+        (['source', 'destination'] as const).map(async (side) => {
+          await run(clusters[side], 'postgres', ['drop database if exists inapp with (force)', 'create database inapp']);
+          await run(clusters[side], 'inapp', statements[side]);
+        }),
+      );
+    },
+    dsn(side) {
+      const { user, password, host, port } = clusters[side].admin;
+      return `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/inapp`;
+    },
+    async sessions(side) {
+      const [row] = await run(clusters[side], 'postgres', [
+        `select count(*)::int as n from pg_stat_activity where application_name like 'pgupgrade-validate%'`,
+      ]);
+      return Number(row?.['n']);
+    },
+    async close() {
+      await servers.close();
+      await rm(workDir, { recursive: true, force: true });
+    },
+  };
+}
