@@ -94,7 +94,11 @@ async function shown(one: Wanted, entry: Entry, root: string | undefined, delive
       tools.warn({ run: delivery.run, message: one.key, code: outcome.code }, 'Slack gave no answer to a message');
       return unknownAfterMs;
     case 'refused':
-      return giveUp(one, delivery, tools, outcome.code);
+      if (outcome.code !== 'thread_not_found' || one.kind === 'board') return giveUp(one, delivery, tools, outcome.code);
+      // The thread went with its board: without a new one no question would ever be seen again.
+      await store.unclaim(delivery.run, one.key);
+      await store.unclaim(delivery.run, rootKey(delivery));
+      return 0;
     default:
       return outcome satisfies never;
   }

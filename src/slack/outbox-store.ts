@@ -34,14 +34,17 @@ if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[
 return redis.call('set', KEYS[1], ARGV[1], 'nx', 'px', ARGV[2]) and 1 or 0`;
 const drop = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`;
 
-/** `leaseMs`: how long a dead bot's board stands still before another one draws it. */
-export function createOutboxStore(redis: Redis, leaseMs = 10_000): OutboxStore {
+/** `leaseMs` (10 s): how long a dead bot's board stands still before another one draws it. `prefix`: of every key, as in jobs/. */
+export function createOutboxStore(redis: Redis, options: { readonly leaseMs?: number; readonly prefix?: string } = {}): OutboxStore {
+  const { leaseMs = 10_000, prefix = 'pgupgrade' } = options;
   const token = randomUUID();
-  const post = (run: string, key: string) => `post:${run}:${key}`;
+  const board = (run: string) => `${prefix}:board:${run}`;
+  const delivered = (run: string) => `${prefix}:delivered:${run}`;
+  const post = (run: string, key: string) => `${prefix}:post:${run}:${key}`;
   return {
-    lease: async (run) => (await redis.eval(renew, 1, `board:${run}`, token, leaseMs)) === 1,
+    lease: async (run) => (await redis.eval(renew, 1, board(run), token, leaseMs)) === 1,
     release: async (run) => {
-      await redis.eval(drop, 1, `board:${run}`, token);
+      await redis.eval(drop, 1, board(run), token);
     },
     entries: async (run, keys) => {
       if (keys.length === 0) return [];
@@ -55,9 +58,9 @@ export function createOutboxStore(redis: Redis, leaseMs = 10_000): OutboxStore {
     sent: async (run, key, sent) => {
       await redis.set(post(run, key), JSON.stringify(sent));
     },
-    cursor: async (run) => Number((await redis.get(`delivered:${run}`)) ?? -1),
+    cursor: async (run) => Number((await redis.get(delivered(run))) ?? -1),
     setCursor: async (run, index) => {
-      await redis.set(`delivered:${run}`, index);
+      await redis.set(delivered(run), index);
     },
   };
 }

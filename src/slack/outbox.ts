@@ -21,6 +21,8 @@ export interface OutboxOptions {
   readonly mask?: readonly string[];
   readonly warn: (fields: Readonly<Record<string, unknown>>, message: string) => void;
   readonly now?: () => number;
+  /** Of every key in Redis, `pgupgrade`. */
+  readonly prefix?: string;
   /** For tests: another way to Slack, other times. */
   readonly poster?: Poster;
   readonly everyMs?: number;
@@ -48,7 +50,10 @@ interface Lane {
  */
 export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
   const now = options.now ?? Date.now;
-  const store = createOutboxStore(options.redis, options.leaseMs);
+  const store = createOutboxStore(options.redis, {
+    ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
+    ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
+  });
   const poster = options.poster ?? createPoster(slackClients(options.token, options.slackApiUrl), options.mask);
   const tools: DeliverTools = { store, poster, now, warn: options.warn, edited: new Map(), quiet: { posts: 0, edits: 0 } };
   const lanes = new Map<string, Lane>();

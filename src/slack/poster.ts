@@ -46,7 +46,7 @@ const tooRich = new Set([
   'block_mismatch',
   'invalid_arguments',
 ]);
-const gone = new Set(['message_not_found', 'cant_update_message', 'edit_window_closed', 'is_inactive', 'thread_not_found', 'no_text']);
+const gone = new Set(['message_not_found', 'cant_update_message', 'edit_window_closed', 'is_inactive', 'thread_not_found']);
 const nobodyKnows = new Set(['fatal_error', 'internal_error', 'service_unavailable', 'request_timeout', 'operation_timeout']);
 const neverLeft = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
 
