@@ -87,7 +87,7 @@ export function createWatch({
     const old = fresh ? clusters.find(({ name }) => name === fresh.name.replace(/pg\d+$/, 'pg15')) : clusters[0];
     const [oldLook, newLook, ahead] = await Promise.all([serverLook(old), serverLook(fresh), slots(old)]);
     const names = new Map(clusters.map(({ host, name }) => [host, name]));
-    const living = new Set(deployments.list().flatMap(({ pods }) => [...pods.keys()]));
+    const living = new Set(deployments.list().flatMap(({ namespace, pods }) => [...pods.keys()].map((pod) => `${namespace}/${pod}`)));
     return {
       at: Date.now(),
       old: oldLook,
@@ -118,16 +118,20 @@ export function createWatch({
         if (listeners.size === 0) clearTimeout(timer);
       };
     },
-    /** Every acknowledged write must be on that server, once. */
-    async count(cluster: Cluster): Promise<{ readonly acknowledged: number; readonly lost: readonly string[]; readonly doubled: number }> {
+    /** Every write of these pods that was acknowledged must be on that server, once. */
+    async count(
+      cluster: Cluster,
+      of: (pod: string) => boolean,
+    ): Promise<{ readonly acknowledged: number; readonly lost: readonly string[]; readonly doubled: number }> {
       const reader = new pg.Client({ ...cluster.admin, database: 'inapp', ssl: { rejectUnauthorized: false } });
       await reader.connect();
       try {
+        // Taken before the look: what is acknowledged meanwhile is there or will be asked about the next time.
+        const writes = ledger.writes().filter(({ pod }) => of(pod));
         const { rows } = await reader.query<{ id: string; pod: string; seq: string }>('select id, pod, seq from public.pod_write');
         const there = new Set(rows.map(({ id }) => id));
         const keys = new Set(rows.map(({ pod, seq }) => `${pod}/${seq}`));
-        const writes = ledger.writes();
-        const lost = writes.filter(({ id }) => !there.has(id)).map(({ id, pod, seq }) => `${pod}/${seq} ${id}`);
+        const lost = writes.filter(({ id }) => !there.has(id)).map(({ id, pod, seq }) => `${pod} ${seq} ${id}`);
         counted = { lost: lost.length, doubled: rows.length - keys.size };
         return { acknowledged: writes.length, lost, doubled: counted.doubled };
       } finally {

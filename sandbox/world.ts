@@ -144,6 +144,19 @@ export async function openWorld(request: WorldRequest) {
         processes.add(started);
         return started;
       },
+      /** Resolves once the environment's pods have what was asked for, and the partition queue is empty. */
+      async settled(name: string): Promise<void> {
+        const own = () => deployments.list().filter(({ namespace }) => namespace === `inapp-${name}`);
+        await new Promise<void>((resolve) => {
+          const look = () => {
+            if (!own().every(({ replicas, pods }) => pods.size === replicas)) return;
+            off();
+            resolve();
+          };
+          const off = deployments.onChange(look);
+          look();
+        });
+      },
       info: (): SandboxInfo => ({
         slack: slackUrl,
         google: googleUrl,

@@ -68,11 +68,11 @@ export function createDeployments(options: {
         pod.ready = true;
         reconcile(deployment);
       }
-      options.ledger.hear(name, message);
+      options.ledger.hear(`${deployment.namespace}/${name}`, message);
     });
     process.on('exit', () => {
       deployment.pods.delete(name);
-      options.ledger.ended(name);
+      options.ledger.ended(`${deployment.namespace}/${name}`);
       for (const tell of changed) tell();
       if (!pod.ending) reconcile(deployment);
     });

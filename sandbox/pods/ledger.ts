@@ -2,6 +2,7 @@ import type { PodMessage } from './messages.ts';
 
 interface Acknowledged {
   readonly id: string;
+  /** `namespace/pod` */
   readonly pod: string;
   readonly seq: number;
   readonly at: number;
@@ -53,9 +54,9 @@ export function createLedger() {
       }
       return Math.round((count * 1_000) / overMs);
     },
-    /** Times of at least `leastMs` in which no pod got a write acknowledged. `except`: pods that are not the service's. */
-    outages(leastMs: number, except: (pod: string) => boolean = () => false): readonly Outage[] {
-      const own = writes.filter(({ pod }) => !except(pod)).sort((a, b) => a.at - b.at);
+    /** Times of at least `leastMs` in which none of these pods got a write acknowledged. */
+    outages(leastMs: number, of: (pod: string) => boolean): readonly Outage[] {
+      const own = writes.filter(({ pod }) => of(pod)).sort((a, b) => a.at - b.at);
       return own.flatMap((write, index) => {
         const before = own[index - 1];
         return before && write.at - before.at >= leastMs
