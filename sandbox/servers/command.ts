@@ -33,7 +33,8 @@ export function guarded(
 /** Messages in English and nothing of the caller's PG* variables, which libpq would obey. */
 export function plainEnvironment(): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('PG') && !name.startsWith('LC_') && name !== 'LANG');
-  return { ...Object.fromEntries(inherited), LC_ALL: 'C', TZ: 'UTC' };
+  // A server's own connections (a subscription) look for certificates below HOME: they must not find, nor fail on, the caller's.
+  return { ...Object.fromEntries(inherited), HOME: '/nonexistent', LC_ALL: 'C', TZ: 'UTC' };
 }
 
 /** Runs a program to its end with umask 022 and answers its standard output. Throws with the last lines of what it said otherwise. */

@@ -32,7 +32,18 @@ export async function runPatched(execute: (text: string) => Promise<unknown>, te
     await execute(statement);
     // On Cloud SQL the extension's schema can be granted on by `postgres`; the role owns nothing else, so this moves only what was just made.
     if (/^create extension/i.test(statement)) await execute(`reassign owned by ${identifier(role)} to session_user`);
+    if (/^create subscription/i.test(statement)) await execute(subscriptionToSessionUser);
   } finally {
     await execute('reset role');
   }
 }
+
+/**
+ * On Cloud SQL `postgres` owns the subscription and its rights count at the apply. A plain server up to 15 lets only superusers own
+ * one, and the named role may not log in, so an apply worker of its own would never start: the catalogue is changed.
+ */
+const subscriptionToSessionUser = `with moved as (
+    update pg_subscription set subowner = (select oid from pg_roles where rolname = session_user)
+     where subowner = (select oid from pg_roles where rolname = current_user) returning oid)
+  update pg_shdepend set refobjid = (select oid from pg_roles where rolname = session_user)
+   where classid = 'pg_subscription'::regclass and deptype = 'o' and objid in (select oid from moved)`;

@@ -1,4 +1,4 @@
-import type { Pair } from './cutover-pair.ts';
+import { application, type Pair } from './cutover-pair.ts';
 
 /** Makes the source a provider and the destination its subscriber, as Database Migration Service does: several subscriptions. */
 export async function subscribe(pair: Pair, subscriptions = 2): Promise<void> {
@@ -8,6 +8,8 @@ export async function subscribe(pair: Pair, subscriptions = 2): Promise<void> {
   };
   for (const side of ['source', 'destination'] as const) {
     await pair.admin(side, 'inapp', 'create extension if not exists pglogical');
+    // As in a run: pglogical looks into its schema whenever a table is dropped, with the rights of whoever drops it.
+    await pair.admin(side, 'inapp', `grant usage on schema pglogical to postgres, "${application}"`);
     await pair.admin(side, 'inapp', `select pglogical.create_node('${side}', '${dsn(side)}')`);
   }
   const tables = ['public.campaign', 'audience_data.contact'];
