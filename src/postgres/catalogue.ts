@@ -113,9 +113,16 @@ const constraintSelect = `select n.nspname as schema, c.relname as table, k.conn
        k.contype as kind, pg_get_constraintdef(k.oid) as definition
   from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace where ${ownSchemas}`;
 
-/** Materialized views, each after those that it reads; `populated` false: a query on it fails. */
-export async function materializedViews(sql: Sql): Promise<readonly (Named & { readonly populated: boolean })[]> {
-  return sql.look<Named & { readonly populated: boolean }>(
+export type MaterializedView = Named & {
+  /** False: a query on it fails. */
+  readonly populated: boolean;
+  /** It can be refreshed CONCURRENTLY. */
+  readonly uniqueIndex: boolean;
+};
+
+/** Materialized views, each after those that it reads. */
+export async function materializedViews(sql: Sql): Promise<readonly MaterializedView[]> {
+  return sql.look<MaterializedView>(
     `with recursive reads as (
        select r.ev_class as reader, d.refobjid as read from pg_rewrite r
          join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass and d.refobjid <> r.ev_class
@@ -123,10 +130,11 @@ export async function materializedViews(sql: Sql): Promise<readonly (Named & { r
        select oid, 0 as level from pg_class where relkind = 'm'
        union select reads.reader, depth.level + 1 from depth join reads on reads.read = depth.oid where depth.level < 100
      )
-     select n.nspname as schema, c.relname as name, pg_get_userbyid(c.relowner) as owner, c.relispopulated as populated
+     select n.nspname as schema, c.relname as name, pg_get_userbyid(c.relowner) as owner, c.relispopulated as populated,
+            exists (select from pg_index i where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null) as "uniqueIndex"
        from pg_class c join pg_namespace n on n.oid = c.relnamespace join depth on depth.oid = c.oid
       where c.relkind = 'm' and ${ownSchemas} and ${notOfExtension('pg_class', 'c.oid')}
-      group by 1, 2, 3, 4 order by max(depth.level), 1, 2`,
+      group by c.oid, 1, 2, 3, 4 order by max(depth.level), 1, 2`,
   );
 }
 

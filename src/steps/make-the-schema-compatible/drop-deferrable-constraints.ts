@@ -1,0 +1,67 @@
+import type { Clients } from '../../clients.ts';
+import { done, type RunView, type Step, todo } from '../../engine/step.ts';
+import { deferrableConstraints } from '../../postgres/catalogue.ts';
+import { identifier, qualified } from '../../postgres/identifiers.ts';
+import { joinPlan, joinRoles, leaveRoles, type Membership } from '../../postgres/membership.ts';
+import { type DroppedConstraint, restoreConstraint } from '../../postgres/restore-constraint.ts';
+
+type Needs = Pick<Clients, 'postgres'>;
+
+/** pglogical cannot apply changes to a table with a deferrable index; `restore-constraints` gives them back on the destination. */
+export const dropDeferrableConstraints: Step<Needs> = {
+  id: 'drop-deferrable-constraints',
+  title: 'Drop the constraints that pglogical cannot replicate',
+  impact: 'none',
+
+  async check({ postgres }, run) {
+    const found = await presentConstraints(postgres);
+    if (found.length === 0) {
+      const ledger = ledgerOf(run);
+      return done(`no deferrable constraint is left on the source${ledger.length > 0 ? `; ${ledger.length} in the ledger` : ''}`);
+    }
+    const plan: string[] = [];
+    for (const entry of found) {
+      plan.push(...(await joinPlan(await postgres.database('source', entry.database), [entry.owner])));
+      plan.push(`${dropSql(entry)} -- database ${entry.database}: ${entry.definition}`);
+    }
+    return todo([...new Set(plan)]);
+  },
+
+  async apply({ postgres }, run) {
+    let memberships = run.recall<readonly Membership[]>('memberships') ?? [];
+    for (const entry of await presentConstraints(postgres)) {
+      const sql = await postgres.database('source', entry.database);
+      const others = ledgerOf(run).filter((known) => known.database !== entry.database || dropSql(known) !== dropSql(entry));
+      await run.record('constraints', [...others, entry]);
+      memberships = await joinRoles(sql, [entry.owner], memberships, (all) => run.record('memberships', all));
+      await sql.change(dropSql(entry));
+    }
+  },
+
+  async undo({ postgres }, run) {
+    let memberships = run.recall<readonly Membership[]>('memberships') ?? [];
+    for (const entry of ledgerOf(run)) {
+      const sql = await postgres.database('source', entry.database);
+      memberships = await joinRoles(sql, [entry.owner], memberships, (all) => run.record('memberships', all));
+      await restoreConstraint(sql, entry);
+    }
+    await leaveRoles(await postgres.database('source', 'postgres'), memberships);
+  },
+};
+
+async function presentConstraints(postgres: Needs['postgres']): Promise<readonly DroppedConstraint[]> {
+  const found: DroppedConstraint[] = [];
+  for (const database of await postgres.databases('source')) {
+    const entries = await deferrableConstraints(await postgres.database('source', database));
+    found.push(...entries.map((entry) => ({ ...entry, database })));
+  }
+  return found;
+}
+
+function ledgerOf(run: RunView): readonly DroppedConstraint[] {
+  return run.recall<readonly DroppedConstraint[]>('constraints') ?? [];
+}
+
+function dropSql(entry: DroppedConstraint): string {
+  return `alter table ${qualified(entry.schema, entry.table)} drop constraint ${identifier(entry.name)}`;
+}
