@@ -9,17 +9,11 @@ import { createWebApi } from './web-api/call.ts';
 import { receiveUpload } from './web-api/files.ts';
 import { BOT, TEAM, type Workspace } from './workspace.ts';
 
-const PAGE: Readonly<Record<string, string>> = {
-  'index.html': 'text/html',
-  'page.css': 'text/css',
-  'page.js': 'text/javascript',
-  'blocks.js': 'text/javascript',
-  'dom.js': 'text/javascript',
-  'mrkdwn.js': 'text/javascript',
-  'modal.js': 'text/javascript',
-  'world.js': 'text/javascript',
-  'inputs.js': 'text/javascript',
-};
+/** The page's files, all beside each other. */
+const ASSET = /^[a-z]+\.(html|css|js)$/;
+const TYPES: Readonly<Record<string, string>> = { html: 'text/html', css: 'text/css', js: 'text/javascript' };
+/** Shown in a browser as they are; any other text (CSV, Markdown) would be downloaded instead of shown. */
+const SHOWN = ['text/html', 'application/json', 'image/png', 'image/svg+xml'];
 
 function send(
   response: ServerResponse,
@@ -83,7 +77,7 @@ function isStranger(workspace: Workspace, request: IncomingMessage): boolean {
 }
 
 /** The HTTP side: Web API, uploads, response_url, the page and what it lives on. */
-export function createHttpServer(workspace: Workspace, human: Human): Server {
+export function createHttpServer(workspace: Workspace, human: Human, sockets: () => number): Server {
   const call = createWebApi(workspace);
   const verbs = humanVerbs(workspace, human);
 
@@ -114,15 +108,16 @@ export function createHttpServer(workspace: Workspace, human: Human): Server {
       return;
     }
     // A report may be HTML: it is shown, but nothing in it runs.
-    send(response, 200, found.mimetype, found.content, {
+    send(response, 200, SHOWN.includes(found.mimetype) ? found.mimetype : 'text/plain', found.content, {
       'content-security-policy': "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
     });
   }
 
   async function asset(response: ServerResponse, name: string): Promise<void> {
-    const type = Object.hasOwn(PAGE, name) ? PAGE[name] : undefined;
-    if (!type) return json(response, { ok: false, error: 'not_found' }, 404);
-    send(response, 200, type, await readFile(new URL(`./page/${name}`, import.meta.url)));
+    const type = ASSET.test(name) ? TYPES[name.split('.')[1] ?? ''] : undefined;
+    const content = type === undefined ? undefined : await readFile(new URL(`./page/${name}`, import.meta.url)).catch(() => undefined);
+    if (type === undefined || content === undefined) return json(response, { ok: false, error: 'not_found' }, 404);
+    send(response, 200, type, content);
   }
 
   function look(request: IncomingMessage, response: ServerResponse, path: string): boolean {
@@ -145,6 +140,7 @@ export function createHttpServer(workspace: Workspace, human: Human): Server {
         notifications: state.notifications,
         refusals: state.refusals,
         unknownMethods: state.unknownMethods,
+        sockets: sockets(),
       });
     else if (path === '/_events') stream(request, response, (write) => workspace.on(write));
     else if (path === '/_world') stream(request, response, (write) => options.world?.subscribe(write) ?? (() => undefined));
@@ -169,7 +165,7 @@ export function createHttpServer(workspace: Workspace, human: Human): Server {
     if (path.startsWith('/_human/') && request.method === 'POST') return humanVerb(response, path.slice('/_human/'.length), raw);
     if (path.startsWith('/files/')) return file(response, path.split('/')[2] ?? '');
     if (look(request, response, path)) return undefined;
-    return asset(response, path === '/' || path.startsWith('/archives/') ? 'index.html' : path.slice(1).replace(/^page\//, ''));
+    return asset(response, path === '/' || path.startsWith('/archives/') ? 'index.html' : path.slice(1));
   }
 
   return createServer((request, response) => {

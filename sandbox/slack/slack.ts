@@ -42,7 +42,7 @@ export function createSlack(options: SlackOptions): Slack {
     return answer;
   };
   const human = createHuman(workspace, deliver);
-  const server = createHttpServer(workspace, human);
+  const server = createHttpServer(workspace, human, () => socketMode.open());
   const socketMode = createSocketMode(workspace, server);
 
   /** Looks now and after every event until something is found. */

@@ -115,7 +115,7 @@ export function createHuman(workspace: Workspace, deliver: Deliver): Human {
     const answer = await deliver('interactive', payload);
     if (answer.ok) return answer;
     const words = `${BOT.name} did not answer "${what}" (${answer.error}). Nothing may have happened: try again.`;
-    tellFailure(workspace, message.channel, person.id, words, message.threadTs);
+    tellFailure(workspace, message.channel, person.id, words, message.broadcast ? undefined : message.threadTs);
     workspace.refuse('interactive', answer.error, [words]);
     return answer;
   }

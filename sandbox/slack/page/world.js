@@ -1,0 +1,64 @@
+import { byId, el } from './dom.js';
+
+const KEPT = 120;
+const frames = [];
+
+export function bytes(value) {
+  if (value === null || value === undefined) return '–';
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  const power = value < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(value) / 10));
+  return `${(value / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}
+
+function sparkline(values, label, shown, tone) {
+  const known = values.map((value) => value ?? 0);
+  const most = Math.max(1, ...known);
+  const step = 200 / Math.max(1, KEPT - 1);
+  const start = 200 - (known.length - 1) * step;
+  const points = known.map((value, index) => `${(start + index * step).toFixed(1)},${(38 - (value / most) * 34).toFixed(1)}`).join(' ');
+  return el('div', { className: `tile ${tone}` }, el('div', { className: 'tile-head' }, el('span', {}, label), el('b', {}, shown)),
+    el('svg', { viewBox: '0 0 200 40', preserveAspectRatio: 'none', role: 'img', 'aria-label': `${label}: ${shown}` },
+      el('polygon', { points: `${start},40 ${points} 200,40` }), el('polyline', { points, fill: 'none', 'vector-effect': 'non-scaling-stroke' })));
+}
+
+function sessions(side, tone) {
+  if (!side) return null;
+  return el('div', { className: 'server' }, el('h4', { className: tone }, side.name), side.sessions.length === 0
+    ? el('p', { className: 'muted' }, 'nobody is connected')
+    : el('ul', {}, side.sessions.map((one) => el('li', {}, el('span', {}, one.user, one.application ? el('small', {}, ` ${one.application}`) : null), el('b', {}, `×${one.count}`)))));
+}
+
+function pods(frame) {
+  const tone = (pod) => (pod.server === null ? 'none' : pod.server === frame.new?.name ? 'new' : 'old');
+  return el('table', { className: 'pods' }, el('thead', {}, el('tr', {}, ['pod', 'writes to', 'ok', 'failed'].map((head) => el('th', { scope: 'col' }, head)))),
+    el('tbody', {}, frame.pods.map((pod) => el('tr', {}, el('td', {}, pod.name), el('td', { title: pod.server }, el('span', { className: `dot ${tone(pod)}` }), pod.server?.split('-').at(-1) ?? 'nowhere'), el('td', {}, pod.acknowledged.toLocaleString()), el('td', { className: pod.failed > 0 ? 'warn' : '' }, pod.failed.toLocaleString())))));
+}
+
+function draw(frame) {
+  const series = (read) => frames.map(read);
+  const bad = frame.lost + frame.doubled > 0;
+  byId('world-line').textContent = `old ${frame.old?.writesPerSecond ?? 0} w/s · new ${frame.new?.writesPerSecond ?? 0} w/s · lag ${bytes(frame.lagBytes)} · lost ${frame.lost}`;
+  byId('world-body').replaceChildren(
+    el('div', { className: 'tiles' },
+      sparkline(series((one) => one.old?.writesPerSecond), `old · ${frame.old?.name ?? 'not there'}`, `${Math.round(frame.old?.writesPerSecond ?? 0)} writes/s`, 'old'),
+      sparkline(series((one) => one.new?.writesPerSecond), `new · ${frame.new?.name ?? 'not there yet'}`, `${Math.round(frame.new?.writesPerSecond ?? 0)} writes/s`, 'new'),
+      sparkline(series((one) => one.lagBytes), 'replication lag', bytes(frame.lagBytes), 'lag'),
+      sparkline(series((one) => one.retainedWalBytes), 'retained WAL', bytes(frame.retainedWalBytes), 'wal')),
+    el('p', { className: bad ? 'verdict bad' : 'verdict', role: 'status' }, bad ? `❌ ${frame.lost} acknowledged writes lost, ${frame.doubled} doubled` : '✅ acknowledged writes: 0 lost, 0 doubled'),
+    el('h3', {}, 'Pods'), el('div', { className: 'scroll' }, pods(frame)),
+    el('h3', {}, 'Who is connected where'), el('div', { className: 'servers' }, sessions(frame.old, 'old'), sessions(frame.new, 'new')));
+}
+
+/** Follows the servers behind the channel. */
+export function followWorld(there) {
+  if (!there) {
+    byId('world-line').textContent = 'nobody tells this page about the servers';
+    return;
+  }
+  new EventSource('/_world').onmessage = ({ data }) => {
+    const frame = JSON.parse(data);
+    frames.push(frame);
+    if (frames.length > KEPT) frames.shift();
+    draw(frame);
+  };
+}
