@@ -30,10 +30,10 @@ export async function runExecution<C>(working: Working<C>, work: Work, jobSignal
   const ownership: Ownership = { run: work.run, log: jobs.log, shape: jobs.shape, token: lease.token, signal, now: Date.now };
   try {
     const outcome = await attempt(working, work, ownership, lease);
-    return verdictOf(working, outcome);
+    return verdictOf(outcome, interrupt?.signal);
   } catch (error) {
     if (error instanceof LeaseLost) return { kind: 'postponed', forMs: 200, failures: work.failures };
-    if (signal.aborted) return verdictOf(working, { kind: 'interrupted' });
+    if (signal.aborted) return verdictOf({ kind: 'interrupted' }, interrupt?.signal);
     return await failed(working, work, ownership, error);
   } finally {
     interrupt?.end();
@@ -82,13 +82,13 @@ async function executionOf<C>(working: Working<C>, ownership: Ownership, header:
   };
 }
 
-function verdictOf<C>(working: Working<C>, outcome: Outcome): Verdict {
+function verdictOf(outcome: Outcome, interrupt: AbortSignal | undefined): Verdict {
   switch (outcome.kind) {
     case 'again':
       return { kind: 'postponed', forMs: outcome.inMs, failures: 0 };
     case 'interrupted':
-      // Another worker takes the job up at once; paused, aborted or given back it is dropped when it is looked at.
-      return { kind: 'postponed', forMs: working.closing.aborted ? 0 : 50, failures: 0 };
+      // Paused, aborted or given back the run owes something else now; else another worker takes the job up at once.
+      return interrupt?.aborted ? { kind: 'over' } : { kind: 'postponed', forMs: 0, failures: 0 };
     case 'advanced':
     case 'stale':
       return { kind: 'over' };

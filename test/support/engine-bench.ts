@@ -50,6 +50,7 @@ export interface Bench {
   make(name: string, text?: string): void;
   remove(name: string): void;
   has(name: string): boolean;
+  read(name: string): string;
   /** `+fence 3`: what was done to the world, by which token, in order. */
   effects(): readonly string[];
   facts(): Promise<readonly Fact[]>;
@@ -63,7 +64,7 @@ export interface Bench {
   /** A worker in this process. */
   work(): Promise<{ close(): Promise<void> }>;
   /** A worker as a process of its own. */
-  spawnWorker(): Promise<ChildProcess>;
+  spawnWorker(other?: { readonly redisUrl: string }): Promise<ChildProcess>;
   close(): Promise<void>;
 }
 
@@ -117,6 +118,7 @@ export async function openBench(request: BenchRequest): Promise<Bench> {
     make: (name, text = '') => writeFileSync(path(name), text),
     remove: (name) => rmSync(path(name), { force: true }),
     has: (name) => existsSync(path(name)),
+    read: (name) => readFileSync(path(name), 'utf8'),
     effects: () => (existsSync(path('effects')) ? readFileSync(path('effects'), 'utf8').trim().split('\n') : []),
     facts: () => jobs.log.read(run),
     types: async () => (await jobs.log.read(run)).map((fact) => fact.type),
@@ -157,8 +159,13 @@ export async function openBench(request: BenchRequest): Promise<Bench> {
       closers.push(close);
       return { close };
     },
-    async spawnWorker() {
-      const args = ['--import', './test/support/typescript.mjs', './test/support/file-worker-process.ts', JSON.stringify(settings)];
+    async spawnWorker(other) {
+      const args = [
+        '--import',
+        './test/support/typescript.mjs',
+        './test/support/file-worker-process.ts',
+        JSON.stringify({ ...settings, ...other }),
+      ];
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       closers.push(async () => {
         child.kill('SIGKILL');
