@@ -1,5 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Fleet } from '../types.ts';
+import { jobHandlers } from './dms-jobs.ts';
+import { lroHandlers } from './dms-operations.ts';
+import { profileHandlers } from './dms-profiles.ts';
 import { createFaults, type Fault, type Faults } from './fault.ts';
 import { checkedFlags, flagHandlers } from './flags.ts';
 import type { LogEntry } from './log.ts';
@@ -83,6 +86,9 @@ export function createGoogle(request: GoogleRequest): GoogleStandIn {
       ...sqlOperationHandlers(google),
       ...flagHandlers,
       ...secretHandlers(google),
+      ...profileHandlers(google),
+      ...jobHandlers(google),
+      ...lroHandlers(google),
     },
   });
 

@@ -32,9 +32,7 @@ export function createSecrets(options: {
   });
   const latest = async (name: string) => {
     const call = on('secrets.versions.access', name, 'roles/secretmanager.secretAccessor');
-    const answer = await reading(call, async () =>
-      (await client()).accessSecretVersion({ name: `${secret(name)}/versions/latest` }, { maxRetries: 3 }),
-    );
+    const answer = await reading(call, async () => (await client()).accessSecretVersion({ name: `${secret(name)}/versions/latest` }));
     const data = answer?.[0].payload?.data;
     return data === undefined || data === null ? undefined : Buffer.from(data as Uint8Array | string).toString('utf8');
   };
@@ -50,20 +48,18 @@ export function createSecrets(options: {
       if (!found) {
         await guard();
         const body = { replication: { automatic: {} }, labels: { 'managed-by': 'pgupgrade' } };
-        await calling(create, async () =>
-          (await client()).createSecret({ parent, secretId: name, secret: body }, { maxRetries: 0, retry: null }),
-        );
+        await calling(create, async () => (await client()).createSecret({ parent, secretId: name, secret: body }));
       }
       await guard();
-      // Adding a version is not idempotent: it is never repeated here, and read before it is tried again.
+      // Adding a version is not idempotent: the client never repeats it, and read before it is tried again.
       await calling(on('secrets.addVersion', name, 'roles/secretmanager.secretVersionAdder', value), async () =>
-        (await client()).addSecretVersion({ parent: secret(name), payload: { data: Buffer.from(value) } }, { maxRetries: 0, retry: null }),
+        (await client()).addSecretVersion({ parent: secret(name), payload: { data: Buffer.from(value) } }),
       );
     },
     async destroy(name) {
       await guard();
       await reading(on('secrets.delete', name, 'roles/secretmanager.admin'), async () => {
-        await (await client()).deleteSecret({ name: secret(name) }, { maxRetries: 0, retry: null });
+        await (await client()).deleteSecret({ name: secret(name) });
         return true;
       });
     },

@@ -1,0 +1,75 @@
+import { escapeIdentifier } from 'pg';
+import { endsOf, jobId, onSource } from './dms-source.ts';
+import { asAdmin } from './postgres.ts';
+import type { Google, JobState } from './state.ts';
+
+interface SequenceValue {
+  readonly schema: string;
+  readonly name: string;
+  readonly last: string | null;
+  readonly start: string;
+}
+
+/**
+ * Reconnects to the source as the profile's user (and fails if it may not), writes the sequences' values, drops the
+ * subscriptions with their slots on the source and the node. Objects stay owned by `cloudsqlexternalsync`, the source
+ * keeps its node and replication sets, the source representation instance stays behind.
+ */
+export async function promote(google: Google, job: JobState): Promise<void> {
+  const ends = endsOf(google, job);
+  const sequences = new Map<string, readonly SequenceValue[]>();
+  for (const database of job.databases)
+    sequences.set(
+      database,
+      await onSource(ends, database, async (client) => {
+        const found = await client.query(
+          `select schemaname as schema, sequencename as name, last_value::text as last, start_value::text as start
+           from pg_sequences where schemaname <> 'pglogical'`,
+        );
+        return found.rows as SequenceValue[];
+      }),
+    );
+  for (const database of job.databases) {
+    await asAdmin(ends.destination, database, async (client) => {
+      for (const { schema, name, last, start } of sequences.get(database) ?? [])
+        await client.query('select setval($1::text::regclass, $2::text::bigint, $3)', [
+          `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`,
+          last ?? start,
+          last !== null,
+        ]);
+      for (const subscription of job.subscriptions.get(database) ?? [])
+        await client.query('select pglogical.drop_subscription($1, true)', [subscription]);
+      await client.query('select pglogical.drop_node($1, true)', [`${jobId(job)}_destination`]);
+    });
+    job.subscriptions.delete(database);
+  }
+  ends.instance.instanceType = 'CLOUD_SQL_INSTANCE';
+  delete ends.instance.masterInstanceName;
+  job.promoted = true;
+}
+
+/** Enables or disables every subscription; disabled slots stay on the source and hold its WAL. */
+export async function setReplicating(google: Google, job: JobState, on: boolean): Promise<void> {
+  const { destination } = endsOf(google, job);
+  for (const [database, subscriptions] of job.subscriptions)
+    await asAdmin(destination, database, async (client) => {
+      for (const one of subscriptions)
+        await client.query(`select pglogical.alter_subscription_${on ? 'enable' : 'disable'}($1, true)`, [one]);
+    });
+}
+
+/** What a restart does first: the copy and its subscriptions are removed from the destination. */
+export async function resetDestination(google: Google, job: JobState): Promise<void> {
+  const { destination } = endsOf(google, job);
+  for (const database of job.databases) {
+    await asAdmin(destination, database, async (client) => {
+      for (const one of job.subscriptions.get(database) ?? []) await client.query('select pglogical.drop_subscription($1, true)', [one]);
+      await client.query('select pglogical.drop_node(node_name, true) from pglogical.node');
+      await client.query('drop extension pglogical cascade');
+    });
+    if (database !== 'postgres')
+      await asAdmin(destination, 'postgres', (client) => client.query(`drop database ${escapeIdentifier(database)} with (force)`));
+  }
+  job.databases = [];
+  job.subscriptions = new Map();
+}
