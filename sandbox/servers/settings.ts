@@ -68,15 +68,13 @@ export async function baseSettings(instance: {
 }
 
 /**
- * Who may connect how. DMS (`migration`) comes by TLS with a client certificate of this instance's authority, whatever the mode;
- * the instance's own agents come from this machine.
+ * Who may connect how, by the instance's sslMode; its own agents come from this machine. A client certificate that is shown must be of
+ * this instance's authority; only TRUSTED_CLIENT_CERTIFICATE_REQUIRED demands one.
  */
 export function hostAccess(mode: SslMode): string {
   const certificate = mode === 'TRUSTED_CLIENT_CERTIFICATE_REQUIRED' ? ' clientcert=verify-ca' : '';
   const rules = [
     'host all cloudsqladmin,cloudsqlagent 127.0.0.0/8 scram-sha-256',
-    'hostssl all migration all scram-sha-256 clientcert=verify-ca',
-    'host all migration all reject',
     `hostssl all all all scram-sha-256${certificate}`,
     ...(mode === 'ALLOW_UNENCRYPTED_AND_ENCRYPTED' ? ['host all all all scram-sha-256'] : []),
   ];

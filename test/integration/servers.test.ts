@@ -10,6 +10,7 @@ import { prepareSource } from '../../sandbox/seed/prepare-source.ts';
 import { endLeftovers } from '../../sandbox/servers/daemon.ts';
 import { createFleet } from '../../sandbox/servers/fleet.ts';
 import { openServers, type Servers } from '../../sandbox/servers/open-servers.ts';
+import { openPackages } from '../../sandbox/servers/packages.ts';
 import { withSession } from '../../sandbox/servers/session.ts';
 import type { Cluster } from '../../sandbox/types.ts';
 
@@ -135,13 +136,13 @@ describe('TLS', () => {
     await expect(login(source, 'postgres', 'root', { ...ca(), ca: destination.serverCa })).resolves.toMatch(/certificate/);
   });
 
-  test('the user of DMS needs a client certificate signed by this instance, and the password', async () => {
+  test('a client certificate that is shown must be signed by this instance, and the password is needed all the same', async () => {
     await source.createUser({ name: 'migration', type: 'BUILT_IN', password: 'secret' });
     const own = await source.clientCertificate('pgupgrade-0a1b2c3d');
     const foreign = await destination.clientCertificate('pgupgrade-0a1b2c3d');
     expect(own.sha1Fingerprint).toMatch(/^[0-9a-f]{40}$/);
     const by = (signed: typeof own) => ({ ...ca(), cert: signed.certificate, key: signed.privateKey });
-    await expect(login(source, 'migration', 'secret', ca())).resolves.toMatch(/client certificate/);
+    await expect(login(source, 'migration', 'secret', ca())).resolves.toBe('welcome');
     await expect(login(source, 'migration', 'secret', by(foreign))).resolves.not.toBe('welcome');
     await expect(login(source, 'migration', 'wrong', by(own))).resolves.toMatch(/password authentication failed/);
     await expect(login(source, 'migration', 'secret', by(own))).resolves.toBe('welcome');
@@ -237,6 +238,15 @@ describe('life of an instance', () => {
 });
 
 describe('directories', () => {
+  test('a machine without apt is told in one sentence what is needed', async () => {
+    vi.stubEnv('PATH', '/nowhere');
+    try {
+      await expect(openPackages()).rejects.toThrow(/^The sandbox unpacks .* needs apt-get, which is missing here: run it on Debian .*\.$/);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
   test('a second sandbox in the same directory is refused', async () => {
     await expect(createFleet({ workDir, packages: servers.packages })).rejects.toThrow(/Another sandbox is running in /);
   });
