@@ -1,0 +1,58 @@
+import type { Clients } from '../../clients.ts';
+import { blocked, done, type Observation, type RunView, type Step, task, todo } from '../../engine/step.ts';
+import { stopped } from '../../workloads/order.ts';
+import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
+
+type Needs = Pick<Clients, 'target' | 'workloads'>;
+const group = 'rest';
+
+/** Everybody else who is stopped: after the workers, so that what users still do is not worked off halfway. */
+export const stopWeb: Step<Needs> = {
+  id: 'stop-web',
+  title: 'Stop the web',
+  impact: 'writes-stop',
+  writeStop: 'within',
+
+  async check({ target, workloads }, run): Promise<Observation> {
+    const names = stopped(target, group);
+    const look = await lookAtReplicas(
+      workloads,
+      names.map((name) => ({ name, replicas: 0 })),
+    );
+    if (look.changes.length > 0 && look.undoneBy.length > 0)
+      return blocked(
+        'workloads.undone',
+        `Stopping would be undone: ${look.undoneBy.join('; ')}.`,
+        'Suspend what is named, then start the cutover again.',
+      );
+    if (look.changes.length > 0) return todo(look.changes);
+    if (look.byHand.length > 0 && run.answer === undefined)
+      return task(look.byHand, 'the fence ends what is left and looks that nobody writes');
+    return done(names.length === 0 ? 'the service file stops nobody here' : `${names.join(', ')} at 0 replicas, no pod left`);
+  },
+
+  async apply({ target, workloads }, run) {
+    const names = stopped(target, group);
+    await run.record('replicas', await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas')));
+    await scaleTo(
+      workloads,
+      names.map((name) => ({ name, replicas: 0 })),
+      run.signal,
+    );
+  },
+
+  undo: startAgain,
+};
+
+async function startAgain({ target, workloads }: Needs, run: RunView): Promise<void> {
+  const names = stopped(target, group);
+  const before = run.recall<Record<string, number>>('replicas') ?? {};
+  await scaleTo(
+    workloads,
+    names.flatMap((name) => (before[name] === undefined ? [] : [{ name, replicas: before[name] }])),
+    run.signal,
+  );
+  const byHand =
+    run.answer === undefined ? [] : names.filter((name) => workloads.driver(name) === 'manual').map((name) => `start ${name} again`);
+  await tellByHand(byHand, run.recall('by hand') === true, () => run.record('by hand', true));
+}

@@ -1,0 +1,65 @@
+import { NeedsHuman } from '../errors.ts';
+import type { Workloads } from './types.ts';
+
+export interface Wanted {
+  readonly name: string;
+  readonly replicas: number;
+}
+export interface ReplicasLook {
+  /** Workloads whose replicas differ, as plan lines. */
+  readonly changes: readonly string[];
+  /** Driver manual: what a person has to do, as lines. */
+  readonly byHand: readonly string[];
+  /** What would undo it: sentences. */
+  readonly undoneBy: readonly string[];
+}
+const settleWithinMs = 120_000;
+
+/** Compares each workload with its wanted replicas, pods included. */
+export async function lookAtReplicas(workloads: Workloads, wanted: readonly Wanted[]): Promise<ReplicasLook> {
+  const changes: string[] = [];
+  const byHand: string[] = [];
+  const undoneBy: string[] = [];
+  for (const { name, replicas } of wanted) {
+    const seen = await workloads.observe(name);
+    if (!seen) {
+      byHand.push(replicas === 0 ? `stop ${name} (0 replicas, no pod left)` : `run ${name} with ${replicas} replicas`);
+      continue;
+    }
+    undoneBy.push(...seen.undoneBy);
+    if (seen.replicas !== replicas || seen.pods !== replicas || seen.ready !== replicas)
+      changes.push(`${name}: ${seen.replicas} → ${replicas} replicas`);
+  }
+  return { changes, byHand, undoneBy };
+}
+
+/** Scales the driven ones, all at once, and waits until their pods are gone or ready. */
+export async function scaleTo(workloads: Workloads, wanted: readonly Wanted[], signal: AbortSignal): Promise<void> {
+  const driven = wanted.filter(({ name }) => workloads.driver(name) !== 'manual');
+  await Promise.all(driven.map(({ name, replicas }) => workloads.scale(name, replicas)));
+  await Promise.all(driven.map(({ name, replicas }) => workloads.settled(name, replicas, { signal, timeoutMs: settleWithinMs })));
+}
+
+/** The replicas before, to be recorded before scaling down: what an earlier, unfinished attempt recorded is kept where there are none now. */
+export async function replicasNow(
+  workloads: Workloads,
+  names: readonly string[],
+  before: Readonly<Record<string, number>> = {},
+): Promise<Readonly<Record<string, number>>> {
+  const now: Record<string, number> = { ...before };
+  for (const name of names) {
+    const seen = await workloads.observe(name);
+    if (seen && (seen.replicas > 0 || now[name] === undefined)) now[name] = seen.replicas;
+  }
+  return now;
+}
+
+/**
+ * An undo cannot ask: what people did by hand is said once as NeedsHuman `workloads.by-hand`, and taken as done at the
+ * Retry. `said` tells whether it was; `say` remembers it.
+ */
+export async function tellByHand(lines: readonly string[], said: boolean, say: () => Promise<void>): Promise<void> {
+  if (lines.length === 0 || said) return;
+  await say();
+  throw new NeedsHuman('workloads.by-hand', `People have to do this by hand: ${lines.join('; ')}.`, { remedy: 'Do it, then press Retry.' });
+}
