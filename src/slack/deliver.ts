@@ -23,35 +23,52 @@ export interface DeliverTools {
   readonly warn: (fields: Readonly<Record<string, unknown>>, message: string) => void;
   /** When and in which mood each message was last edited by this process. */
   readonly edited: Map<string, { readonly at: number; readonly mood: string }>;
-  /** Until when Slack wants no more posts, no more edits. */
-  readonly quiet: { posts: number; edits: number };
+  /** Until when nothing is posted to a channel, and nothing that can wait. */
+  readonly quiet: Map<string, { readonly all: number; readonly rest: number }>;
+  /** Until when Slack wants no more edits. */
+  readonly edits: { until: number };
 }
 
 /** How old a claim without an answer must be before it counts as unknown. */
 export const unknownAfterMs = 30_000;
 
-/** Posts what is missing, in order, then edits what differs. Gives in how many ms it wants to be called again; undefined: all is shown. */
+/** Least time between two posts that nobody waits for: Slack takes one a second and channel, and questions must find room. */
+const paceMs = 1_000;
+
+/** Posts what is missing, questions first, then edits what differs. Gives in how many ms it wants to be called again; undefined: all is shown. */
 export async function deliver(delivery: Delivery, tools: DeliverTools): Promise<number | undefined> {
-  const { store } = tools;
-  const entries = await store.entries(
-    delivery.run,
-    delivery.wanted.map((one) => one.key),
+  const { wanted, run } = delivery;
+  const entries = await tools.store.entries(
+    run,
+    wanted.map((one) => one.key),
   );
   const known = new Map<string, Sent>();
-  for (const [at, one] of delivery.wanted.entries()) {
+  const missing: { readonly one: Wanted; readonly entry: Entry }[] = [];
+  for (const [at, one] of wanted.entries()) {
     const entry = entries[at] ?? { is: 'none' };
-    const result = await shown(one, entry, known.get(rootKey(delivery))?.ts, delivery, tools);
-    if (typeof result === 'number') {
-      await store.setCursor(delivery.run, one.index - 1);
-      // What stands before this one may be edited all the same: a board must not freeze because a reply cannot be posted.
-      return soonest([result, await editAll(delivery, known, tools)]);
-    }
-    known.set(one.key, result);
+    if (entry.is === 'sent') known.set(one.key, entry.sent);
+    else missing.push({ one, entry });
   }
-  await store.setCursor(delivery.run, delivery.length - 1);
-  return editAll(delivery, known, tools);
+  missing.sort((a, b) => rank(a.one) - rank(b.one) || a.one.index - b.one.index);
+  const waits: (number | undefined)[] = [];
+  for (const { one, entry } of missing) {
+    const result = await shown(one, entry, known.get(rootKey(delivery))?.ts, delivery, tools);
+    if (typeof result === 'number') waits.push(result);
+    else known.set(one.key, result);
+    // Without the board there is no thread to reply in.
+    if (typeof result === 'number' && one.kind === 'board') break;
+  }
+  const open = wanted.filter((one) => !known.has(one.key)).map((one) => one.index);
+  await tools.store.setCursor(run, open.length ? Math.min(...open) - 1 : delivery.length - 1);
+  waits.push(await editAll(delivery, known, tools));
+  return soonest(waits);
 }
 
+/** The board first, then what people wait for, then the rest. */
+function rank(one: Wanted): number {
+  if (one.kind === 'board') return 0;
+  return one.broadcast || one.file ? 1 : 2;
+}
 function rootKey(delivery: Delivery): string {
   return delivery.wanted.find((one) => one.kind === 'board')?.key ?? '';
 }
@@ -65,7 +82,6 @@ function hashOf(message: Message): string {
 
 /** The message's place in Slack, posted now if it is not there yet; or in how many ms to try again. */
 async function shown(one: Wanted, entry: Entry, root: string | undefined, delivery: Delivery, tools: DeliverTools): Promise<Sent | number> {
-  if (entry.is === 'sent') return entry.sent;
   const { store, now } = tools;
   if (entry.is === 'claimed') {
     const age = now() - entry.at;
@@ -73,7 +89,8 @@ async function shown(one: Wanted, entry: Entry, root: string | undefined, delive
     if (!one.repeatable) return giveUp(one, delivery, tools, 'nobody knows whether it was posted');
     await store.unclaim(delivery.run, one.key);
   }
-  const wait = tools.quiet.posts - now();
+  const quiet = tools.quiet.get(delivery.channel) ?? { all: 0, rest: 0 };
+  const wait = (rank(one) === 2 && !delivery.last ? Math.max(quiet.all, quiet.rest) : quiet.all) - now();
   if (wait > 0) return wait;
   if (!(await store.lease(delivery.run)) || !(await store.claim(delivery.run, one.key, now()))) return unknownAfterMs;
   const again = entry.is === 'claimed';
@@ -83,15 +100,17 @@ async function shown(one: Wanted, entry: Entry, root: string | undefined, delive
       const sent: Sent = { ts: outcome.ts, hash: hashOf(one.message), ...(again ? { repeated: true } : {}) };
       await store.sent(delivery.run, one.key, sent);
       tools.edited.set(`${delivery.run}:${one.key}`, { at: now(), mood: delivery.mood });
+      tools.quiet.set(delivery.channel, { all: 0, rest: now() + paceMs });
       return sent;
     }
     case 'later':
       await store.unclaim(delivery.run, one.key);
-      if (outcome.code === 'ratelimited') tools.quiet.posts = now() + outcome.ms;
+      hush(outcome.ms, delivery, tools);
       tools.warn({ run: delivery.run, message: one.key, code: outcome.code }, 'Slack did not take a message; it is tried again');
       return outcome.ms;
     case 'unknown':
       tools.warn({ run: delivery.run, message: one.key, code: outcome.code }, 'Slack gave no answer to a message');
+      hush(2_000, delivery, tools);
       return unknownAfterMs;
     case 'refused':
       if (outcome.code !== 'thread_not_found' || one.kind === 'board') return giveUp(one, delivery, tools, outcome.code);
@@ -102,6 +121,11 @@ async function shown(one: Wanted, entry: Entry, root: string | undefined, delive
     default:
       return outcome satisfies never;
   }
+}
+
+/** After a call that failed the next one waits: every message of a run failing one by one helps nobody. */
+function hush(ms: number, delivery: Delivery, tools: DeliverTools): void {
+  tools.quiet.set(delivery.channel, { all: tools.now() + ms, rest: tools.now() + ms });
 }
 
 async function giveUp(one: Wanted, delivery: Delivery, tools: DeliverTools, code: string): Promise<Sent> {
@@ -126,7 +150,8 @@ function repeated(one: Wanted): Wanted {
 
 async function editAll(delivery: Delivery, known: ReadonlyMap<string, Sent>, tools: DeliverTools): Promise<number | undefined> {
   const waits: (number | undefined)[] = [];
-  for (const one of delivery.wanted) {
+  const urgency = (one: Wanted) => (one.kind === 'phase' ? 2 : one.kind === 'board' ? 1 : 0);
+  for (const one of [...delivery.wanted].sort((a, b) => urgency(a) - urgency(b))) {
     const sent = known.get(one.key);
     if (!sent?.ts || one.file || sent.hash === hashOf(one.message)) continue;
     waits.push(await edit(one, sent, delivery, tools));
@@ -135,18 +160,19 @@ async function editAll(delivery: Delivery, known: ReadonlyMap<string, Sent>, too
 }
 
 async function edit(one: Wanted, sent: Sent, delivery: Delivery, tools: DeliverTools): Promise<number | undefined> {
-  const { store, now, quiet } = tools;
+  const { store, now, edits } = tools;
   const key = `${delivery.run}:${one.key}`;
   const before = tools.edited.get(key);
   const live = one.kind === 'board' || one.kind === 'phase';
-  if (live && before && before.mood === delivery.mood && !delivery.last) {
-    const wait = before.at + delivery.everyMs - now();
+  if (live && before && (one.kind === 'phase' || before.mood === delivery.mood) && !delivery.last) {
+    const wait = before.at + (one.kind === 'phase' ? 2 : 1) * delivery.everyMs - now();
     if (wait > 0) return wait;
   }
-  if (quiet.edits > now()) return quiet.edits - now();
+  if (edits.until > now()) return edits.until - now();
   if (!(await store.lease(delivery.run))) return undefined;
-  const outcome = await tools.poster.edit({ channel: delivery.channel, ts: sent.ts, message: one.message });
-  if (outcome.is === 'later' && outcome.code === 'ratelimited') quiet.edits = now() + outcome.ms;
+  const { message } = sent.repeated ? repeated(one) : one;
+  const outcome = await tools.poster.edit({ channel: delivery.channel, ts: sent.ts, message });
+  if (outcome.is === 'later' && outcome.code === 'ratelimited') edits.until = now() + outcome.ms;
   if (outcome.is === 'later') return outcome.ms;
   if (outcome.is === 'unknown') return 2_000;
   if (outcome.is === 'refused' && outcome.code === 'message_not_found' && one.kind === 'board') {

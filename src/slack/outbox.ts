@@ -55,7 +55,7 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
     ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
   });
   const poster = options.poster ?? createPoster(slackClients(options.token, options.slackApiUrl), options.mask);
-  const tools: DeliverTools = { store, poster, now, warn: options.warn, edited: new Map(), quiet: { posts: 0, edits: 0 } };
+  const tools: DeliverTools = { store, poster, now, warn: options.warn, edited: new Map(), quiet: new Map(), edits: { until: 0 } };
   const lanes = new Map<string, Lane>();
   const everyMs = options.everyMs ?? 3_000;
   let closing = false;

@@ -17,10 +17,12 @@ function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): s
       const title = safe(gateTitle(shape, fact.gate));
       if (fact.vote === 'reject') return `⛔ ${who(fact.by)} rejected *${title}*${fact.reason ? ` · ${reason(fact.reason)}` : ''}`;
       const { count } = face.gate(fact.gate);
+      // The card's own stamp says it; a line for each would crowd out what people wait for.
+      if (count === 1) return undefined;
       const before = facts
         .slice(0, index + 1)
         .filter((one) => one.type === 'vote.cast' && one.nonce === fact.nonce && one.vote === 'approve').length;
-      return `✓ ${who(fact.by)} approved *${title}*${count > 1 ? ` (${Math.min(before, count)} of ${count})` : ''}`;
+      return `✓ ${who(fact.by)} approved *${title}* (${Math.min(before, count)} of ${count})`;
     }
     case 'vote.withdrawn':
       return `↩ ${who(fact.by)} took back the vote on *${safe(gateTitle(shape, fact.gate))}*`;
@@ -34,8 +36,6 @@ function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): s
       return `⏭ ${who(fact.by)} skipped *${safe(titleOf(shape, fact.step))}* · ${reason(fact.reason)}`;
     case 'abort.requested':
       return `🛑 ${who(fact.by)} asked to abort · ${reason(fact.reason)}`;
-    case 'task.done':
-      return `✔ ${who(fact.by)} says *${safe(titleOf(shape, fact.step))}* is done; the bot looks now`;
     case 'note':
       if (fact.marks) return undefined;
       return `📝 ${who(fact.by)}: ${cut(safe(fact.text), 1_500)}`;
