@@ -2,25 +2,28 @@ import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { defaultTiming } from '../../src/jobs/settings.ts';
+import { compileWorker } from '../support/compiled-worker.ts';
 import { type Bench, type BenchRequest, openBench, redisForTests } from '../support/engine-bench.ts';
 import { cutoverSteps } from '../support/file-runbook.ts';
 import { redisProxy } from '../support/redis-proxy.ts';
 
+let worker: Awaited<ReturnType<typeof compileWorker>>;
 let redis: Awaited<ReturnType<typeof redisForTests>>;
 const open: { close(): Promise<void> }[] = [];
 const bench = async (request: Omit<BenchRequest, 'redis'>) => {
-  const opened = await openBench({ redis, ...request });
+  const opened = await openBench({ redis, program: worker.program, ...request });
   open.push(opened);
   return opened;
 };
 beforeAll(async () => {
-  redis = await redisForTests();
+  [redis, worker] = await Promise.all([redisForTests(), compileWorker()]);
 });
 afterEach(async () => {
   for (const one of open.splice(0).reverse()) await one.close();
 });
 afterAll(async () => {
   await redis.close();
+  await worker.remove();
 });
 
 const ended = (child: ChildProcess) => new Promise<void>((resolve) => child.once('exit', () => resolve()));

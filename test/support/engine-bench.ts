@@ -41,6 +41,8 @@ export interface BenchRequest {
   readonly steps: readonly FileStep[];
   readonly timing?: Partial<Timing>;
   readonly deadlineMs?: number;
+  /** The compiled worker, for `spawnWorker`. */
+  readonly program?: string;
 }
 export interface Bench {
   readonly jobs: Jobs;

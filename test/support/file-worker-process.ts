@@ -1,6 +1,6 @@
 import { type FileWorkerSettings, startFileWorker } from './file-worker.ts';
 
-/** `node --import ./test/support/typescript.mjs file-worker-process.ts SETTINGS`: a worker that can be killed. */
+/** `file-worker-process SETTINGS`: a worker that can be killed. */
 const worker = await startFileWorker(JSON.parse(process.argv[2] ?? '{}') as FileWorkerSettings, (event) => {
   if (event.kind === 'error') process.stderr.write(`${event.where}: ${String(event.error)}\n`);
 });
