@@ -83,7 +83,7 @@ export function createHttpServer(workspace: Workspace, human: Human, sockets: ()
 
   function webApi(request: IncomingMessage, response: ServerResponse, url: URL, raw: Buffer): void {
     const args = argumentsOf(request, url, raw);
-    const token = (request.headers.authorization ?? '').replace(/^Bearer /, '') || text(args, 'token');
+    const token = (request.headers.authorization ?? '').replace(/^Bearer ?/, '') || text(args, 'token');
     const reply = call(url.pathname.slice('/api/'.length), token, args);
     if (reply.lost) request.socket.destroy();
     else json(response, reply.body, reply.status, reply.retryAfterSeconds ? { 'retry-after': String(reply.retryAfterSeconds) } : {});

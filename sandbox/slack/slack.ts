@@ -3,8 +3,9 @@ import { createHttpServer } from './http-server.ts';
 import { createHuman, type Deliver, type Human } from './human/human.ts';
 import { deliverOverHttp } from './signed-http.ts';
 import { createSocketMode } from './socket-mode.ts';
+import type { Names } from './terminal-text.ts';
 import type { Listener, Message, SlackOptions, View } from './types.ts';
-import { createWorkspace, type State } from './workspace.ts';
+import { BOT, createWorkspace, type State } from './workspace.ts';
 
 /** A Slack workspace on loopback: its Web API, Socket Mode or signed HTTP, its people, and a page for them. */
 export interface Slack {
@@ -12,6 +13,8 @@ export interface Slack {
   listen(): Promise<string>;
   close(): Promise<void>;
   readonly state: State;
+  /** What ids in texts mean, for whoever prints them. */
+  readonly names: Names;
   readonly human: Human;
   /** Calls back with every event. Gives the function that ends it. */
   on(listener: Listener): () => void;
@@ -67,6 +70,7 @@ export function createSlack(options: SlackOptions): Slack {
 
   return {
     state: workspace.state,
+    names: { users: options.users, channels: options.channels, usergroups: options.usergroups, bot: BOT },
     human,
     on: workspace.on,
     async listen() {

@@ -19,6 +19,9 @@ const visible = (message) => (message.channel === channel.id || message.channel 
 const inChannel = (message) => !message.threadTs || message.threadTs === message.ts || message.broadcast;
 const time = (message) => new Date(Number(message.ts.split('.')[0]) * 1000).toTimeString().slice(0, 5);
 
+/** A live message that nobody pinned: the bot's own, with a heading, edited since. */
+const isBoard = (message) => message.user === workspace.bot.user && !message.threadTs && !message.ephemeral && message.edited && message.blocks[0]?.type === 'header';
+
 /** One message as nodes; buttons act as the person that the page is. */
 function show(message, place) {
   const context = { people: workspace.users, act: (element, value, confirm) => human('click', { user: me, ts: message.ts, action: element.action_id, value, confirm }) };
@@ -61,7 +64,7 @@ function fill(node, wanted, place) {
 
 function draw() {
   const seen = messages.filter(visible);
-  const pinned = seen.findLast((message) => message.pinned);
+  const pinned = seen.findLast((message) => message.pinned) ?? seen.findLast(isBoard);
   byId('board').hidden = !pinned;
   fill(byId('board-body'), pinned ? [pinned] : [], 'board');
   fill(byId('log'), seen.filter((message) => inChannel(message) && message !== pinned), 'channel');
