@@ -1,13 +1,13 @@
 import { channels, groups, people } from './people.ts';
 import type { Slack } from './slack/slack.ts';
-import { type Names, nameOf, plainText } from './slack/terminal-text.ts';
+import { type Names, nameOf, plain } from './slack/terminal-text.ts';
 import type { Message } from './slack/types.ts';
 
 const names: Names = { users: people, channels, usergroups: groups, bot: { user: 'U0BOT', name: 'pgupgrade' } };
 
 /** `<!date^…|fallback>`: a terminal has no reader's zone, so the fallback's time in UTC is shown. */
 function words(message: Message): string {
-  return plainText(names, message.text.replace(/<!date\^[^|>]*\|([^>]*)>/g, '$1'));
+  return plain(names, message.text.replace(/<!date\^[^|>]*\|([^>]*)>/g, '$1'));
 }
 
 /** Prints the channel as it happens: `who │ what`. Of edits, only those that say something new, and the board's not: its thread tells the same. */
