@@ -18,6 +18,8 @@ export interface FenceRequest {
   readonly readers: readonly string[];
   /** Roles whose password the bot holds: each is tried, and must be refused. */
   readonly logins: readonly { readonly user: string; readonly password: string }[];
+  /** False: rows may be written all the same, by the way back. Default true. */
+  readonly watchRows?: boolean;
   /** What an earlier, unfinished attempt recorded. */
   readonly ledger: FenceLedger | undefined;
   /** Called before anything is changed, and again whenever more is about to be. */

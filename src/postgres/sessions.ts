@@ -28,7 +28,7 @@ export interface SessionSeen {
   readonly address: string;
   readonly kind: string;
   readonly superuser: boolean;
-  /** One of the bot's own: its user, and named `pgupgrade/…`. */
+  /** One of the bot's own: its user, and named `pgupgrade…` (the validator has sessions of its own). */
   readonly own: boolean;
 }
 
@@ -46,7 +46,7 @@ export async function sessionsOf(sql: Sql): Promise<readonly SessionSeen[]> {
   }>(
     `select a.pid, a.usename::text as role, a.datname::text as database, a.application_name as application,
             coalesce(host(a.client_addr), 'local') as address, a.backend_type as kind, coalesce(r.rolsuper, false) as superuser,
-            (a.pid = pg_backend_pid() or (a.usename = current_user and a.application_name like 'pgupgrade/%')) as own
+            (a.pid = pg_backend_pid() or (a.usename = current_user and a.application_name like 'pgupgrade%')) as own
      from pg_stat_activity a left join pg_roles r on r.oid = a.usesysid where a.usename is not null order by a.usename, a.pid`,
   );
 }

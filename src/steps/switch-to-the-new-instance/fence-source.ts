@@ -75,7 +75,10 @@ export const fenceSource: Step<Needs> = {
   },
 
   async undo({ postgres }, run) {
-    const ledger = run.recall<FenceLedger | null>('ledger');
+    // The services' start fences the readers too and goes on with this ledger.
+    const ledger = run.recall<FenceLedger | null>('ledger')
+      ? (run.recall<FenceLedger | null>('ledger', 'start-services') ?? run.recall<FenceLedger>('ledger'))
+      : undefined;
     if (!ledger) return;
     await unfence(await postgres.database('source', 'postgres'), `${run.run}-${run.uid}`, ledger);
     await run.record('fence', null);

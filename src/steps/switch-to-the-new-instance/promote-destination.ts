@@ -1,0 +1,119 @@
+import type { Clients } from '../../clients.ts';
+import { done, type RunView, type Step, todo, waiting } from '../../engine/step.ts';
+import { NeedsHuman, Transient } from '../../errors.ts';
+import { migrationJobId } from '../../gcp/names.ts';
+import { currentUser, type Membership } from '../../postgres/membership.ts';
+import { migrationSlots } from '../../postgres/migration-slots.ts';
+import { lookAtSequences, raiseSequences } from '../../postgres/sequences.ts';
+import { dropSlot } from '../../postgres/way-back.ts';
+import { mayWrite } from '../../postgres/writable.ts';
+
+type Needs = Pick<Clients, 'target' | 'postgres' | 'cloudSql' | 'dataMigration' | 'secrets'>;
+const promotesWithinMs = 30 * 60_000;
+
+/** The point of no return: the fact first, then the call. Nothing is given back automatically after it. */
+export const promoteDestination: Step<Needs> = {
+  id: 'promote-destination',
+  title: 'Promote the new instance',
+  impact: 'point-of-no-return',
+  writeStop: 'promotion',
+
+  async check(clients, run) {
+    const { target, dataMigration, cloudSql, postgres } = clients;
+    const job = await dataMigration.job(migrationJobId(run));
+    const instance = await cloudSql.instance(target.destination);
+    if (job?.state !== 'COMPLETED')
+      return todo([
+        `promote migration job ${migrationJobId(run)}: ${target.destination} becomes a stand-alone instance; this cannot be undone`,
+      ]);
+    if (instance?.instanceType !== 'CLOUD_SQL_INSTANCE' || instance.masterInstanceName)
+      return waiting(`${target.destination} is not stand-alone yet`, 200);
+    const reading = (await migrationSlots(postgres)).filter(({ active }) => active);
+    if (reading.length > 0) return waiting(`slot ${reading[0]?.slot} of the source is still read from`, 200);
+    const rest = await left(clients);
+    if (rest.length > 0) return todo(rest);
+    const readOnly = await mayWrite(await postgres.database('destination', 'postgres'));
+    if (readOnly !== undefined) return waiting(`${target.destination}: ${readOnly}`, 200);
+    return done(
+      `migration job COMPLETED; ${target.destination} is stand-alone and writable; sequences are beyond the source’s; no slot of the job is left`,
+    );
+  },
+
+  async apply(clients, run) {
+    if (!(await run.claimPromotion()))
+      throw new NeedsHuman(
+        'promotion.excluded',
+        'The promotion was not called: the writes are being given back, or the run was paused or aborted.',
+        {
+          remedy: 'Start the cutover again when the writes are back.',
+        },
+      );
+    await promote(clients, run);
+    const databases = Object.keys(clients.target.databases);
+    // The promotion writes the sequences itself, to the source's values without headroom.
+    const look = await raiseSequences(clients.postgres, databases, async (side, roles) => {
+      const member = await currentUser(await clients.postgres.database(side, 'postgres'));
+      await run.record('memberships', [
+        ...(run.recall<readonly Membership[]>('memberships') ?? []),
+        ...roles.map((role) => ({ side, role, member })),
+      ]);
+    });
+    await run.record('raised', look.raises.length);
+    await dropIdleSlots(clients);
+  },
+
+  undo: { irreversible: 'the new instance is promoted: the old one no longer receives its data except by the way back' },
+};
+
+/** Adopts a promotion that is under way or done; else calls it. */
+async function promote({ dataMigration, postgres }: Needs, run: RunView): Promise<void> {
+  const id = migrationJobId(run);
+  const wait = { signal: run.signal, timeoutMs: promotesWithinMs, everyMs: 500 };
+  const underWay = async () =>
+    run.recall<string>('operation') ??
+    (await dataMigration.runningOperations(id)).find(({ metadata }) => metadata?.['verb'] === 'promote')?.name ??
+    undefined;
+  const job = await dataMigration.job(id);
+  if (job?.state === 'COMPLETED') return;
+  let operation = await underWay();
+  if (operation === undefined && job?.phase !== 'PROMOTE_IN_PROGRESS') {
+    try {
+      operation = await dataMigration.promote(id);
+      await run.record('operation', operation);
+    } catch (error) {
+      operation = await afterRefusal(error, await underWay());
+    }
+  }
+  run.progress({ text: 'the promotion is under way' });
+  if (operation !== undefined) await dataMigration.wait(operation, wait);
+  else if ((await dataMigration.job(id))?.state !== 'COMPLETED')
+    throw new Transient('promotion.in-progress', `The promotion of migration job ${id} is in progress.`, { retryAfterMs: 500 });
+
+  /** Only a definite refusal of a job that still replicates, read again, opens the way back to the source. */
+  async function afterRefusal(error: unknown, found: string | undefined): Promise<string | undefined> {
+    const now = await dataMigration.job(id);
+    if (found !== undefined) return found;
+    if (now?.state === 'COMPLETED' || now?.phase === 'PROMOTE_IN_PROGRESS') return undefined;
+    const replicating =
+      now?.state === 'RUNNING' && ['CDC', 'READY_FOR_PROMOTE'].includes(now.phase ?? '') && (await migrationSlots(postgres)).length > 0;
+    if (error instanceof NeedsHuman && replicating) await run.promotionRefused(error.message);
+    throw error;
+  }
+}
+
+async function left({ target, postgres }: Needs): Promise<readonly string[]> {
+  const slots = await migrationSlots(postgres);
+  const { raises, unreadable } = await lookAtSequences(postgres, Object.keys(target.databases));
+  return [
+    ...slots.map(({ slot }) => `drop slot ${slot}, left behind on the source`),
+    ...raises.map(({ database, sequence, from, to }) => `${database}: ${sequence} ${from} → ${to}`),
+    ...unreadable.map(({ owner }) => `join ${owner} to read its sequences`),
+  ];
+}
+
+async function dropIdleSlots({ target, postgres, secrets }: Needs): Promise<void> {
+  const idle = (await migrationSlots(postgres)).filter(({ active }) => !active);
+  if (idle.length === 0) return;
+  const password = (await secrets.latest(target.secrets['wayback'] ?? '')) ?? '';
+  for (const { slot, database } of idle) await dropSlot({ postgres, user: 'wayback', password }, 'source', database, slot);
+}

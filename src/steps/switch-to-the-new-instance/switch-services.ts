@@ -1,0 +1,50 @@
+import type { Clients } from '../../clients.ts';
+import { done, type Step, task, todo } from '../../engine/step.ts';
+import { instanceNames } from '../../gcp/instance-names.ts';
+import { changeText, connectionChanges, replacementsOf } from '../../workloads/connections.ts';
+import { tellByHand } from '../../workloads/replicas.ts';
+import { type Replacement, reversed } from '../../workloads/settings.ts';
+
+type Needs = Pick<Clients, 'target' | 'workloads' | 'cloudSql'>;
+
+/** Every workload of the service file, readers included, names the new instance from here on. */
+export const switchServices: Step<Needs> = {
+  id: 'switch-services',
+  title: 'Switch the services to the new instance',
+  impact: 'none',
+  writeStop: 'after-promotion',
+
+  async check(clients, run) {
+    const replacements = await wanted(clients);
+    const changes = await connectionChanges(clients.workloads, clients.target.workloads, replacements);
+    const driven = changes.filter(({ value }) => value !== undefined);
+    if (driven.length > 0) return todo(driven.map((change) => changeText(change, replacements)));
+    const byHand = changes.filter(({ value }) => value === undefined);
+    if (byHand.length > 0 && run.answer === undefined)
+      return task(
+        byHand.map((change) => changeText(change, replacements)),
+        'the sessions of the applications on both instances',
+      );
+    return done(`${Object.keys(clients.target.workloads).join(', ')} name ${clients.target.destination}`);
+  },
+
+  async apply(clients, run) {
+    const replacements = await wanted(clients);
+    await run.record('replacements', replacements);
+    for (const { name, setting, value } of await connectionChanges(clients.workloads, clients.target.workloads, replacements))
+      if (value !== undefined) await clients.workloads.set(name, { [setting]: value });
+  },
+
+  async undo(clients, run) {
+    const replacements = reversed(run.recall<readonly Replacement[]>('replacements') ?? (await wanted(clients)));
+    const changes = await connectionChanges(clients.workloads, clients.target.workloads, replacements);
+    for (const { name, setting, value } of changes) if (value !== undefined) await clients.workloads.set(name, { [setting]: value });
+    const byHand =
+      run.answer === undefined ? [] : changes.filter(({ value }) => value === undefined).map((change) => changeText(change, replacements));
+    await tellByHand(byHand, run.recall('by hand') === true, () => run.record('by hand', true));
+  },
+};
+
+async function wanted({ target, cloudSql }: Needs): Promise<readonly Replacement[]> {
+  return replacementsOf(await instanceNames(cloudSql, target.source), await instanceNames(cloudSql, target.destination));
+}
