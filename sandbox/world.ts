@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { createGoogle } from './google/google.ts';
 import { createDeployments } from './kubernetes/deployments.ts';
 import { createKubernetesServer } from './kubernetes/server.ts';
@@ -48,6 +49,7 @@ export async function openWorld(request: WorldRequest) {
   try {
     const servers = await openServers({ workDir: request.workDir, ...(request.onProgress ? { onProgress: request.onProgress } : {}) });
     closers.push(() => servers.close());
+    await forgetRuns(servers.redis.url);
     const environments = request.environments.map((name): Environment => ({ name, region, project: projects[name] ?? `sandbox-${name}` }));
     const [first, ...others] = environments.map(({ project }) => project);
     if (first === undefined) throw new Error('A world needs at least one environment.');
@@ -179,6 +181,13 @@ export async function openWorld(request: WorldRequest) {
   }
 }
 export type World = Awaited<ReturnType<typeof openWorld>>;
+
+/** The instances are new: a run of an earlier world would find none of what it made. */
+async function forgetRuns(url: string): Promise<void> {
+  const redis = new Redis(url);
+  await redis.flushall();
+  redis.disconnect();
+}
 
 /** The wanted port, or any free one where it is taken. */
 async function portOr(wanted: number): Promise<number> {
