@@ -90,6 +90,6 @@ export async function advance(context: CommandContext, run: string): Promise<str
 }
 
 /** The engine speaks of people by their ids; Slack shows names for mentions. */
-export function mention(text: string): string {
+function mention(text: string): string {
   return safe(text).replace(/\b[UW](?=[A-Z]*\d)[A-Z0-9]{5,}\b/g, (id) => who(id));
 }

@@ -30,7 +30,7 @@ export interface DeliverTools {
 }
 
 /** How old a claim without an answer must be before it counts as unknown. */
-export const unknownAfterMs = 30_000;
+const unknownAfterMs = 30_000;
 
 /** Least time between two posts that nobody waits for: Slack takes one a second and channel, and questions must find room. */
 const paceMs = 1_000;
@@ -87,13 +87,14 @@ async function shown(one: Wanted, entry: Entry, root: string | undefined, delive
     const age = now() - entry.at;
     if (age < unknownAfterMs) return unknownAfterMs - age;
     if (!one.repeatable) return giveUp(one, delivery, tools, 'nobody knows whether it was posted');
-    await store.unclaim(delivery.run, one.key);
   }
   const quiet = tools.quiet.get(delivery.channel) ?? { all: 0, rest: 0 };
   const wait = (rank(one) === 2 && !delivery.last ? Math.max(quiet.all, quiet.rest) : quiet.all) - now();
   if (wait > 0) return wait;
-  if (!(await store.lease(delivery.run)) || !(await store.claim(delivery.run, one.key, now()))) return unknownAfterMs;
   const again = entry.is === 'claimed';
+  if (!(await store.lease(delivery.run))) return unknownAfterMs;
+  if (again) await store.reclaim(delivery.run, one.key, now());
+  else if (!(await store.claim(delivery.run, one.key, now()))) return unknownAfterMs;
   const outcome = await send(again ? repeated(one) : one, root, delivery, tools);
   switch (outcome.is) {
     case 'sent': {
@@ -104,7 +105,8 @@ async function shown(one: Wanted, entry: Entry, root: string | undefined, delive
       return sent;
     }
     case 'later':
-      await store.unclaim(delivery.run, one.key);
+      // This call certainly did nothing; what came of an earlier one is still unknown, so the mark stays.
+      await (again ? store.reclaim(delivery.run, one.key, 0) : store.unclaim(delivery.run, one.key));
       hush(outcome.ms, delivery, tools);
       tools.warn({ run: delivery.run, message: one.key, code: outcome.code }, 'Slack did not take a message; it is tried again');
       return outcome.ms;

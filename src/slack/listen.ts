@@ -113,7 +113,7 @@ function admit(person: Person, channel: string, options: ListenOptions): Actor {
 }
 
 /** What a person is told when it did not work. An unexpected error gets a reference that is in the bot's own log too. */
-export function excuse(error: unknown, log: Pick<ChannelLog, 'error'>): Reply {
+function excuse(error: unknown, log: Pick<ChannelLog, 'error'>): Reply {
   if (error instanceof Refused) return { text: `${error.message} (${error.code})` };
   if (error instanceof NeedsHuman) return { text: `${error.message} ${error.remedy} (${error.code})` };
   const reference = randomBytes(2).toString('hex');

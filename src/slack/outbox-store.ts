@@ -22,6 +22,8 @@ export interface OutboxStore {
   entries(run: string, keys: readonly string[]): Promise<readonly Entry[]>;
   /** False: somebody claimed it before. */
   claim(run: string, key: string, at: number): Promise<boolean>;
+  /** Takes over a claim that nobody knows the end of, by the owner of the lease. `at` 0: to be taken over at once. */
+  reclaim(run: string, key: string, at: number): Promise<void>;
   /** Certainly not posted: it may be claimed again. */
   unclaim(run: string, key: string): Promise<void>;
   sent(run: string, key: string, sent: Sent): Promise<void>;
@@ -52,6 +54,9 @@ export function createOutboxStore(redis: Redis, options: { readonly leaseMs?: nu
       return values.map(entryOf);
     },
     claim: async (run, key, at) => (await redis.set(post(run, key), JSON.stringify({ claimedAt: at }), 'NX')) === 'OK',
+    reclaim: async (run, key, at) => {
+      await redis.set(post(run, key), JSON.stringify({ claimedAt: at }));
+    },
     unclaim: async (run, key) => {
       await redis.del(post(run, key));
     },

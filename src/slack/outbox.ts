@@ -88,7 +88,7 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
     } while (lane.again && !closing);
     if (wait !== undefined && !closing) {
       clearTimeout(lane.timer);
-      lane.timer = setTimeout(() => poke(run), Math.min(Math.max(wait, 50), 30_000));
+      lane.timer = setTimeout(() => void poke(run), Math.min(Math.max(wait, 50), 30_000));
     }
   }
 

@@ -11,7 +11,7 @@ import { renderReport, reportOf } from './render/report.ts';
 import { reportFiles } from './render/report-files.ts';
 import { renderTask } from './render/task.ts';
 
-export type Kind = 'board' | 'phase' | 'gate' | 'task' | 'failure' | 'give-back' | 'deed' | 'reminder' | 'report' | 'file';
+type Kind = 'board' | 'phase' | 'gate' | 'task' | 'failure' | 'give-back' | 'deed' | 'reminder' | 'report' | 'file';
 
 /** One message that the channel should show. The channel is a projection of the log: what is missing is posted, what differs is edited. */
 export interface Wanted {
@@ -29,7 +29,7 @@ export interface Wanted {
 
 const minute = 60_000;
 /** After how long an open question is brought up again. */
-export const reminders: readonly number[] = [5 * minute, 15 * minute];
+const reminders: readonly number[] = [5 * minute, 15 * minute];
 
 /** Everything that a run's thread should show now, in the order of its facts. `then` folds the first `length` facts. */
 export function wantedMessages(view: RunViewData, then: (length: number) => RunState): readonly Wanted[] {

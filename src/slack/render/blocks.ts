@@ -91,8 +91,3 @@ export function message(text: string, blocks: readonly Block[]): Message {
   }
   return { text: cut(text, most.text), blocks: fitted };
 }
-
-/** Buttons with the same ids in two messages are fine; a resolved card keeps its text and loses its buttons. */
-export function withoutButtons(blocks: readonly Block[]): readonly Block[] {
-  return blocks.filter((block) => block.type !== 'actions');
-}

@@ -11,7 +11,7 @@ interface Votes {
 }
 
 /** Characters of the plan that the card shows; the whole plan is then a file in the thread. */
-export const planOnCard = 2_600;
+const planOnCard = 2_600;
 
 /** Does the card leave out a part of the plan? Then people get it as a file before they decide. */
 export function planNeedsFile(asked: GateAsked): boolean {
