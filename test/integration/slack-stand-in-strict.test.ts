@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isObject } from '../../sandbox/slack/json.ts';
 import { createSlack, type Slack } from '../../sandbox/slack/slack.ts';
 import type { Json, SlackOptions } from '../../sandbox/slack/types.ts';
+import { callSlack } from '../support/slack-api.ts';
 import { type RunningBot, startBot } from '../support/slack-bot.ts';
 import { PEOPLE } from '../support/slack-people.ts';
 
@@ -16,23 +17,8 @@ async function start(options: Partial<SlackOptions> = {}): Promise<void> {
   base = await slack.listen();
 }
 
-async function call(
-  method: string,
-  args: Json = {},
-  token = 'xoxb-sandbox',
-): Promise<{ readonly body: Json; readonly response: Response }> {
-  const response = await fetch(`${base}/api/${method}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify(args),
-  });
-  const body: unknown = await response.json();
-  if (!isObject(body)) throw new Error('no object');
-  return { body, response };
-}
-
-async function answer(method: string, args: Json = {}, token?: string): Promise<Json> {
-  return (await call(method, args, token)).body;
+function answer(method: string, args: Json = {}, token?: string): Promise<Json> {
+  return callSlack(base, method, args, token).then(({ body }) => body);
 }
 
 /** What a method refuses with, or `ok`. */
@@ -132,73 +118,12 @@ describe('channels and messages', () => {
   });
 });
 
-describe('blocks', () => {
-  const bad: Readonly<Record<string, readonly Json[]>> = {
-    'a section of 3001 characters': [section('x'.repeat(3001))],
-    'an empty section': [section('')],
-    'a header in mrkdwn': [{ type: 'header', text: { type: 'mrkdwn', text: 'x' } }],
-    'a header of 151 characters': [{ type: 'header', text: text('x'.repeat(151)) }],
-    'eleven fields': [{ type: 'section', fields: Array.from({ length: 11 }, () => text('x')) }],
-    'a field of 2001 characters': [{ type: 'section', fields: [text('x'.repeat(2001))] }],
-    'eleven elements in a context': [{ type: 'context', elements: Array.from({ length: 11 }, () => text('x')) }],
-    '26 buttons': [{ type: 'actions', elements: Array.from({ length: 26 }, (_one, index) => button(`b${index}`)) }],
-    'a button text of 76 characters': [{ type: 'actions', elements: [button('b', 'x'.repeat(76))] }],
-    'a button value of 2001 characters': [{ type: 'actions', elements: [{ ...button('b'), value: 'x'.repeat(2001) }] }],
-    'a confirm text of 301 characters': [{ type: 'actions', elements: [{ ...button('b'), confirm: { text: text('x'.repeat(301)) } }] }],
-    'an unknown style': [{ type: 'actions', elements: [{ ...button('b'), style: 'green' }] }],
-    'six options in an overflow': [
-      section('x', {
-        accessory: {
-          type: 'overflow',
-          action_id: 'o',
-          options: Array.from({ length: 6 }, (_one, index) => ({ text: text('x'), value: `${index}` })),
-        },
-      }),
-    ],
-    'two options of one value': [
-      section('x', { accessory: { type: 'static_select', action_id: 's', options: [1, 2].map(() => ({ text: text('x'), value: 'v' })) } }),
-    ],
-    'the same block_id twice': [section('x', { block_id: 'a' }), section('y', { block_id: 'a' })],
-    'the same action_id twice in a block': [{ type: 'actions', elements: [button('a'), button('a')] }],
-    'an unknown field': [section('x', { colour: 'red' })],
-    'an unknown type': [{ type: 'banner' }],
-    'an alert outside of a modal': [{ type: 'alert', text: text('x') }],
-    'an empty cell': [{ type: 'table', rows: [[{ type: 'raw_text', text: '' }]] }],
-    'two tables': [1, 2].map(() => ({ type: 'table', rows: [[{ type: 'raw_text', text: 'x' }]] })),
-    '101 rows': [{ type: 'table', rows: Array.from({ length: 101 }, () => [{ type: 'raw_text', text: 'x' }]) }],
-    '51 blocks': Array.from({ length: 51 }, () => ({ type: 'divider' })),
-  };
-
-  it.each(Object.entries(bad))('refuses %s, and says where', async (_what, blocks) => {
-    const body = await answer('chat.postMessage', { channel: CHANNEL, text: 'x', blocks });
-    expect(body['error']).toBe('invalid_blocks');
-    expect(JSON.stringify(body['response_metadata'])).toMatch(/\[ERROR\] .+ \[json-pointer:\/blocks/);
-    expect(slack.state.messages).toEqual([]);
-  });
-
-  it('takes each of them just below its limit', async () => {
-    const blocks = [
-      section('x'.repeat(3000)),
-      { type: 'header', text: text('x'.repeat(150)) },
-      { type: 'actions', elements: [button('a'), button('b')] },
-    ];
-    expect(await post({ blocks })).toBe('ok');
-    expect(await post({ blocks: Array.from({ length: 50 }, () => ({ type: 'divider' })) })).toBe('ok');
-  });
-
-  it('refuses a message whose blocks are too long together, and an edit whose text is', async () => {
-    expect(await post({ blocks: Array.from({ length: 5 }, () => section('x'.repeat(2900))) })).toBe('msg_blocks_too_long');
-    const { ts } = await answer('chat.postMessage', { channel: CHANNEL, text: 'x'.repeat(5000) });
-    expect(await error('chat.update', { channel: CHANNEL, ts, text: 'x'.repeat(4001) })).toBe('msg_too_long');
-  });
-});
-
 describe('rates', () => {
   it('lets a burst of posts through, then answers 429 with the seconds to wait, per channel', async () => {
     const outcomes = [];
     for (let sent = 0; sent < 12; sent += 1) outcomes.push(await post({}));
     expect(outcomes.filter((one) => one === 'ok')).toHaveLength(10);
-    const { response, body } = await call('chat.postMessage', { channel: CHANNEL, text: 'x' });
+    const { response, body } = await callSlack(base, 'chat.postMessage', { channel: CHANNEL, text: 'x' });
     expect([response.status, response.headers.get('retry-after'), body['error']]).toEqual([429, '1', 'ratelimited']);
     expect(await post({ channel: 'U0LEAD' })).toBe('ok');
     clock += 1_000;

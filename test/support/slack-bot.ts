@@ -1,6 +1,5 @@
 import { createServer } from 'node:net';
-import { App, HTTPReceiver, LogLevel, SocketModeReceiver } from '@slack/bolt';
-import type { ModalView } from '@slack/types';
+import { App, HTTPReceiver, LogLevel, SocketModeReceiver, type types } from '@slack/bolt';
 
 export type Bot = App;
 
@@ -49,7 +48,7 @@ export interface RunningBot {
   stop(): Promise<void>;
 }
 
-const MODAL: ModalView = {
+const MODAL: types.ModalView = {
   type: 'modal',
   callback_id: 'cut-over',
   title: { type: 'plain_text', text: 'Cut over' },
