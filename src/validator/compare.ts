@@ -2,6 +2,7 @@ import { waveThrough } from './expected.ts';
 import { compareObjects } from './objects/compare-objects.ts';
 import { type Factories, withPairs } from './pairs.ts';
 import { compareRows } from './rows/compare-rows.ts';
+import { refuseTwins } from './twins.ts';
 import type { CompareRequest, ObjectDifference, TableVerdict, Validator, Verdict } from './types.ts';
 
 /**
@@ -24,6 +25,7 @@ async function compare(factories: Factories, request: CompareRequest): Promise<V
     await withPairs(factories, database, 1 + (rows ? Math.max(1, request.connections) : 0), request.signal, async (pairs) => {
       const [first, ...others] = pairs;
       if (!first) return;
+      await refuseTwins(first, database);
       const [objects, verdicts] = await Promise.allSettled([
         compareObjects(request, database, first),
         compareRows(request, database, others, (now) => {

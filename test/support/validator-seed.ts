@@ -46,6 +46,7 @@ create statistics campaign_stats on customer_id, status from campaign;
 comment on table campaign is 'what is sent'; comment on column campaign.name is 'shown';
 grant select on campaign, contact to reader; grant insert, update on campaign to app; grant usage on schema audience_data to reader; grant select (email) on audience_data.member to reader;
 alter default privileges in schema public grant select on tables to reader;
+alter default privileges for role app in schema audience_data grant select on tables to reader;
 alter table contact owner to app;`;
 
 const row = `

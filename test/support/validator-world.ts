@@ -7,9 +7,9 @@ import type { Cluster } from '../../sandbox/types.ts';
 import { createValidator } from '../../src/validator/compare.ts';
 import type { CompareRequest, ConnectionFactory, Verdict } from '../../src/validator/types.ts';
 
+/** Without pglogical, whose supervisor makes DROP DATABASE wait for ever. */
 export const flags = {
   'cloudsql.logical_decoding': 'on',
-  'cloudsql.enable_pglogical': 'on',
   max_replication_slots: '20',
   max_wal_senders: '20',
   max_worker_processes: '30',

@@ -44,12 +44,14 @@ const relationKinds = new Set(['table', 'view', 'materialized-view', 'foreign-ta
 /** What is not there on one side, as the names under which other items refer to it. */
 function absence(item: Item): string[] {
   if (relationKinds.has(item.kind)) return [`relation ${item.schema} ${item.relation}`];
-  return ['function', 'type', 'schema', 'sequence', 'column'].includes(item.kind) ? [`${item.kind} ${item.object}`] : [];
+  if (item.kind === 'schema') return [`schema ${item.schema}`];
+  return ['function', 'type', 'sequence', 'column'].includes(item.kind) ? [`${item.kind} ${item.object}`] : [];
 }
 
 function belongsTo(item: Item, absent: ReadonlySet<string>): boolean {
   if (item.kind !== 'schema' && item.schema !== null && absent.has(`schema ${item.schema}`)) return true;
   if (!relationKinds.has(item.kind) && item.relation !== null && absent.has(`relation ${item.schema} ${item.relation}`)) return true;
+  // The object of an owner, a comment or a grant is `table public.t`; relations and schemas were seen above.
   if (item.kind === 'owner' || item.kind === 'comment') return absent.has(item.object);
   return item.kind === 'grant' && absent.has(item.object.slice(0, item.object.lastIndexOf(' to ')));
 }
