@@ -43,12 +43,11 @@ export function createRunLog(redis: Redis, keys: Keys): RunLog & { close(): Prom
       const ends = facts.some((fact) => fact.type === 'run.finished' || fact.type === 'run.aborted');
       const answer = await redis.eval(
         appendScript,
-        5,
+        4,
         keys.log(run),
         keys.appended(run),
         keys.lease(run),
         keys.claims,
-        keys.index,
         String(seen),
         token === undefined ? '' : String(token),
         randomUUID(),

@@ -8,7 +8,7 @@ local at = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local function stamped(fact) return '{"at":' .. at .. ',' .. string.sub(fact, 2) end
 `;
 
-/** KEYS log, appended, lease, claims, index · ARGV seen, token or '', id of this append, run, channel, ends (1/0), facts … */
+/** KEYS log, appended, lease, claims · ARGV seen, token or '', id of this append, run, channel, ends (1/0), facts … */
 export const appendScript = `
 local length = redis.call('llen', KEYS[1])
 if length ~= tonumber(ARGV[1]) then
