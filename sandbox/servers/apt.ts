@@ -10,6 +10,7 @@ const unneeded =
 
 export interface Archive {
   readonly name: string;
+  readonly file: string;
   readonly bytes: number;
 }
 
@@ -20,27 +21,29 @@ export interface Apt {
   download(archives: readonly Archive[], into: string, onBytes: (bytes: number) => void): Promise<void>;
 }
 
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
 async function keyring(): Promise<string | undefined> {
   for (const path of ['/usr/share/keyrings/debian-archive-keyring.gpg', '/usr/share/keyrings/debian-archive-keyring.pgp'])
-    if (
-      await access(path).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
+    if (await exists(path)) return path;
   return undefined;
 }
 
 /** Throws one sentence if this machine cannot unpack Debian's packages. */
 export async function requireApt(): Promise<void> {
-  for (const program of ['apt-get', 'dpkg-deb', 'setpriv', 'flock'])
-    await run({ program: 'sh', args: ['-c', `command -v ${program}`] }).catch((error: unknown) => {
+  const places = (process.env['PATH'] ?? '').split(':');
+  for (const program of ['apt-get', 'dpkg-deb', 'setpriv', 'flock']) {
+    const found = await Promise.all(places.map((place) => exists(join(place, program))));
+    if (!found.includes(true))
       throw new Error(
-        `The sandbox unpacks PostgreSQL and Redis from Debian's own packages and needs ${program}, which is missing here: run it on Debian or Ubuntu, or with "docker compose up".`,
-        { cause: error },
+        `The sandbox unpacks PostgreSQL and Redis from Debian's own packages and needs ${program}, which is missing here: run it on Debian or Ubuntu, or in a container of node:20-bookworm.`,
       );
-    });
+  }
 }
 
 /** apt with a state of its own for one suite: no root, nothing installed, the system's configuration untouched. */
@@ -79,12 +82,15 @@ export async function openApt(suite: string, directory: string): Promise<Apt> {
   const args = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
   const apt = (words: readonly string[], cwd?: string) => run({ program: 'apt-get', args: [...args, ...words], ...(cwd ? { cwd } : {}) });
   await apt(['update', '-qq', '--error-on=any']).catch((error: unknown) => {
-    throw new Error(`Debian ${suite} cannot be read from ${mirror.uri}: ${String(error)}`, { cause: error });
+    const hint = signedBy ? '' : '; install the package debian-archive-keyring, whose keys are missing here';
+    throw new Error(`Debian ${suite} cannot be read from ${mirror.uri}${hint}: ${String(error)}`, { cause: error });
   });
   return {
     async resolve(packages) {
-      const lines = (await apt(['install', '--print-uris', '-qq', '-y', ...packages])).matchAll(/^'[^']+' ([^_ ]+)_\S* (\d+)/gm);
-      return [...lines].map((found) => ({ name: found[1] ?? '', bytes: Number(found[2]) })).filter(({ name }) => !unneeded.test(name));
+      // One line an archive: 'URI' name_version_arch.deb bytes hash
+      const lines = (await apt(['install', '--print-uris', '-qq', '-y', ...packages])).matchAll(/^'[^']+' (([^_ ]+)_\S*) (\d+)/gm);
+      const archives = [...lines].map(([, file = '', name = '', bytes]) => ({ name, file, bytes: Number(bytes) }));
+      return archives.filter(({ name }) => !unneeded.test(name));
     },
     async download(archives, into, onBytes) {
       const watch = setInterval(() => void directoryBytes(into).then(onBytes), 150);

@@ -12,8 +12,10 @@ export function key(...parts: readonly (string | number)[]): string {
 
 /** Directories of ours are open to the account that the servers run as, whatever the caller's umask is. */
 export async function openDirectory(path: string): Promise<string> {
-  await mkdir(path, { recursive: true, mode: 0o755 });
+  const first = await mkdir(path, { recursive: true });
   await chmod(path, 0o755);
+  // Also the directories above it that were missing; those that were there are somebody else's.
+  for (let above = dirname(path); first && above.startsWith(first); above = dirname(above)) await chmod(above, 0o755);
   return path;
 }
 

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openApt, requireApt } from './apt.ts';
 import { buildOnce, cacheDirectory, key, openDirectory } from './cache.ts';
@@ -41,16 +41,18 @@ type Report = (phase: PackageProgress['phase'], doneBytes: number, totalBytes: n
 async function unpackSuite(suite: Suite, cache: string, report: Report): Promise<string> {
   const home = join(cache, 'packages', `${suite.name}-${key(recipe, ...suite.packages)}`);
   await buildOnce(home, async (unfinished) => {
-    await requireApt();
     report('lists', 0, 0);
     // Lists are read anew at each attempt; archives already fetched by an interrupted one are kept, apt checks them again.
-    const state = join(cache, 'packages', `${suite.name}.apt-${process.pid}`);
+    const state = join(unfinished, '.apt');
     const archives = await openDirectory(join(cache, 'packages', `${suite.name}.archives`));
     try {
       const apt = await openApt(suite.name, state);
       const wanted = await apt.resolve(suite.packages);
       const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
       report('download', 0, total);
+      // An attempt of before Debian's last update may have left an older release.
+      const names = new Set(wanted.map(({ file }) => file));
+      for (const name of await readdir(archives)) if (!names.has(name)) await rm(join(archives, name), { recursive: true });
       await apt.download(wanted, archives, (bytes) => report('download', Math.min(bytes, total), total));
       await unpack(archives, unfinished, (bytes) => report('unpack', Math.min(bytes, total), total));
       await wrapPrograms(unfinished, home, suite.version);
@@ -68,8 +70,9 @@ async function unpackSuite(suite: Suite, cache: string, report: Report): Promise
  * without root and without installing anything. Throws one sentence where apt is missing or the mirror cannot be read.
  */
 export async function openPackages(onProgress: (progress: PackageProgress) => void = () => undefined): Promise<Packages> {
+  await requireApt();
   const cache = await cacheDirectory();
-  const states = suites.map(() => ({ phase: 0, done: 0, total: 0 }));
+  const states = suites.map(() => ({ phase: phases.indexOf('ready'), done: 0, total: 0 }));
   const reporter =
     (index: number): Report =>
     (phase, done, total) => {

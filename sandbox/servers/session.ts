@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { Client } from 'pg';
 import type { Connection } from '../types.ts';
 
@@ -11,7 +12,9 @@ export interface SessionRequest extends Connection {
 /** One connected session; the caller ends it. */
 export async function connect(request: SessionRequest): Promise<Client> {
   const { host, port, user, password, database, ca, applicationName } = request;
+  const socket = new Socket();
   const client = new Client({
+    stream: () => socket,
     host,
     port,
     user,
@@ -24,7 +27,13 @@ export async function connect(request: SessionRequest): Promise<Client> {
   });
   // A server that is shut down ends its sessions; whoever uses one learns it from the query.
   client.on('error', () => undefined);
-  await client.connect();
+  try {
+    await client.connect();
+  } catch (error) {
+    // Refused within TLS, pg (8.23) leaves the socket open, and its end() would wait for ever.
+    socket.destroy();
+    throw error;
+  }
   return client;
 }
 

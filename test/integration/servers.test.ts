@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -55,14 +56,17 @@ const asAdmin = (cluster: Cluster) => ({ user: cluster.admin.user, password: clu
 const application = { user: `me-inapp@${project}.iam`, password: 'iam-token', database: 'inapp' };
 
 async function login(cluster: Cluster, user: string, password: string, ssl: object | false): Promise<string> {
-  const client = new Client({ host: cluster.host, port: cluster.port, user, password, database: 'postgres', ssl });
+  const socket = new Socket();
+  const client = new Client({ host: cluster.host, port: cluster.port, user, password, database: 'postgres', ssl, stream: () => socket });
+  client.on('error', () => undefined);
   try {
     await client.connect();
+    await client.end();
     return 'welcome';
   } catch (error) {
+    // After a refused connection pg's end() may wait for ever.
+    socket.destroy();
     return error instanceof Error ? error.message : String(error);
-  } finally {
-    await client.end().catch(() => undefined);
   }
 }
 
