@@ -8,6 +8,7 @@ import { runbook } from './runbook.ts';
 import { createDirectory } from './slack/directory.ts';
 import { startOutbox } from './slack/outbox.ts';
 import { slackClients } from './slack/poster.ts';
+import { channelProblem } from './slack/probe.ts';
 import { startReceiver } from './slack/receiver.ts';
 
 /** The bot: hears commands and clicks, draws the channel. It executes nothing. Gives the function that ends it. */
@@ -26,14 +27,7 @@ export async function startBot({ runtime, services, jobs, log }: Process): Promi
     services,
     shape,
     now: Date.now,
-  });
-  const receiver = await startReceiver({
-    token,
-    ...slackApi,
-    mode: receiverMode(runtime),
-    handlers: createHandlers(contextOf),
-    channels: () => new Set([...services.values()].map(({ channel }) => channel)),
-    log,
+    channelProblem: (channel, text) => channelProblem(clients.posts, { channel, user: who.actor.id, text }),
   });
   const outbox = await startOutbox({
     redis: jobs.redis,
@@ -43,6 +37,14 @@ export async function startBot({ runtime, services, jobs, log }: Process): Promi
     ...slackApi,
     faceOf: (header) => runFace(services, header),
     warn: (fields, message) => log.warn(fields, message),
+  });
+  const receiver = await startReceiver({
+    token,
+    ...slackApi,
+    mode: receiverMode(runtime),
+    handlers: createHandlers(contextOf),
+    channels: () => new Set([...services.values()].map(({ channel }) => channel)),
+    log,
   });
   return async () => {
     await receiver.close();
