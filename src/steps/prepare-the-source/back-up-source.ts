@@ -11,7 +11,7 @@ export const backUpSource: Step<Pick<Clients, 'target' | 'cloudSql'>> = {
   impact: 'none',
 
   async check({ target, cloudSql }, run) {
-    const ours = (await cloudSql.backups(target.source)).filter((backup) => backup.description === description(run));
+    const ours = await ownBackups(cloudSql, target.source, run);
     const good = ours.find((backup) => backup.status === 'SUCCESSFUL');
     if (good) return done(`backup ${good.id} of ${target.source} is SUCCESSFUL`);
     const open = ours.find((backup) => backup.status !== 'FAILED');
@@ -20,6 +20,7 @@ export const backUpSource: Step<Pick<Clients, 'target' | 'cloudSql'>> = {
   },
 
   async apply({ target, cloudSql }, run) {
+    if ((await ownBackups(cloudSql, target.source, run)).some((backup) => backup.status !== 'FAILED')) return;
     const operation = await cloudSql.insertBackup(target.source, description(run));
     await run.record('operation', operation);
     await cloudSql.wait(operation, { signal: run.signal, timeoutMs });
@@ -27,3 +28,7 @@ export const backUpSource: Step<Pick<Clients, 'target' | 'cloudSql'>> = {
 
   undo: { keep: 'a backup is harmless' },
 };
+
+async function ownBackups(cloudSql: Clients['cloudSql'], source: string, run: RunView) {
+  return (await cloudSql.backups(source)).filter((backup) => backup.description === description(run));
+}

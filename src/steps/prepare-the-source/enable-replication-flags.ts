@@ -61,6 +61,7 @@ export const enableReplicationFlags: Step<Needs> = {
     const instance = await instanceOf(clients);
     const before = flagValues(instance.settings?.databaseFlags);
     const missing = await missingFlags(clients, instance);
+    if (Object.keys(missing).length === 0) return;
     if (run.recall('before') === undefined) await run.record('before', before);
     await run.record('set', { ...run.recall<FlagValues>('set'), ...missing });
     await patchAndMeasure(clients, run, instance, { ...before, ...missing });
