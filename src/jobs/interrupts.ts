@@ -18,18 +18,14 @@ export async function watchForInterrupts(jobs: Jobs): Promise<Interrupts> {
   return {
     during(run, lease) {
       const controller = new AbortController();
-      const look = () => {
-        jobs.log.read(run).then(
-          (facts) => {
-            const why = interruption(fold(facts, jobs.shape));
-            if (why === undefined || controller.signal.aborted) return;
-            // Giving back waits for nobody: an execution that does not listen loses the run when its lease runs out.
-            if (why === 'giving-back') lease.stopRenewing();
-            controller.abort(new Error(`interrupted: the run is ${why}`));
-          },
-          () => undefined,
-        );
+      const decide = async () => {
+        const why = interruption(fold(await jobs.log.read(run), jobs.shape));
+        if (why === undefined || controller.signal.aborted) return;
+        // Giving back waits for nobody: an execution that does not listen loses the run when its lease runs out.
+        if (why === 'giving-back') lease.stopRenewing();
+        controller.abort(new Error(`interrupted: the run is ${why}`));
       };
+      const look = coalesced(decide);
       const key = Symbol(run);
       open.set(key, { run, look });
       const timer = setInterval(look, jobs.timing.pollMs);
@@ -43,6 +39,26 @@ export async function watchForInterrupts(jobs: Jobs): Promise<Interrupts> {
       };
     },
     close: end,
+  };
+}
+
+/** One look at a time, however often progress is told; a call during a look leads to one more after it. */
+function coalesced(work: () => Promise<void>): () => void {
+  let state: 'idle' | 'busy' | 'again' = 'idle';
+  const start = (): void => {
+    state = 'busy';
+    // A look that fails is made again by the next tick.
+    void work()
+      .catch(() => undefined)
+      .then(() => {
+        const again = state === 'again';
+        state = 'idle';
+        if (again) start();
+      });
+  };
+  return () => {
+    if (state === 'idle') start();
+    else state = 'again';
   };
 }
 

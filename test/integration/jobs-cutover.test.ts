@@ -37,7 +37,7 @@ describe('the write stop', () => {
     );
     expect(back.writeStops).toMatchObject([{ end: 'given-back' }]);
     const [stop] = back.writeStops;
-    expect((stop?.to ?? 0) - (stop?.from ?? 0)).toBeLessThan(1_500);
+    expect((stop?.to ?? 0) - (stop?.from ?? 0)).toBeLessThan(3_000);
     expect(run.has('fence') || run.has('stop-workers')).toBe(false);
     expect(
       run

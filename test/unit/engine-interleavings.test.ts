@@ -155,7 +155,7 @@ describe('for any interleaving of executions, deadline, give-backs, abort and pa
         promoted += Number(history.includes('+promote'));
         gaveBack += Number(history.includes('-fence'));
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     );
     // The property is about something: both happen.
     expect(promoted).toBeGreaterThan(2);
@@ -174,7 +174,7 @@ describe('for any interleaving of executions, deadline, give-backs, abort and pa
           expect(recorded).toBe(history.includes('+promote'));
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 });
