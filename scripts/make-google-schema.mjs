@@ -1,5 +1,5 @@
 // Makes sandbox/google/schema.json from Google's discovery documents: the methods that the stand-in answers and only
-// the schemas that they reach. `node scripts/make-google-schema.mjs DIRECTORY` with sqladmin__v1.json, sqladmin__v1beta4.json,
+// the schemas that they reach. `node scripts/make-google-schema.mjs DIRECTORY [OUT]` with sqladmin__v1.json, sqladmin__v1beta4.json,
 // datamigration__v1.json and secretmanager__v1.json in it.
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -52,35 +52,38 @@ function reachable(schemas, roots) {
 }
 
 /** One definition a line: small, and a change shows as one line. */
-const object = (entries, indent) => `{\n${entries.map(([key, value]) => `${indent}  ${JSON.stringify(key)}: ${value}`).join(',\n')}\n${indent}}`;
+const object = (entries, indent) =>
+  `{\n${entries.map(([key, value]) => `${indent}  ${JSON.stringify(key)}: ${value}`).join(',\n')}\n${indent}}`;
 
-const apis = Object.entries({ sqladmin, datamigration: read('datamigration__v1'), secretmanager: read('secretmanager__v1') }).map(([name, doc]) => {
-  const used = methodsOf(doc, methods[name]);
-  const roots = used.flatMap((method) => [method.request?.$ref, method.response?.$ref].filter(Boolean));
-  const table = used.map((method) => {
-    const query = Object.entries(method.parameters ?? {}).filter(([, parameter]) => parameter.location === 'query');
-    const entry = {
-      verb: method.httpMethod,
-      path: `/${(method.flatPath ?? method.path).replace(/\{(\w+)sId\}/g, '{$1}')}`,
-      query: query.map(([parameter]) => parameter),
-      ...(method.request ? { request: method.request.$ref } : {}),
-      response: method.response.$ref,
-    };
-    return [method.id, JSON.stringify(entry)];
-  });
-  // What a long-running operation's `response` holds is a schema that no method names.
-  const extra = name === 'datamigration' ? ['MigrationJobVerificationError', 'OperationMetadata'].filter((one) => doc.schemas[one]) : [];
-  const defs = Object.entries(reachable(doc.schemas, [...roots, ...extra])).map(([key, value]) => [key, JSON.stringify(value)]);
-  return [
-    name,
-    object(
-      [
-        ['revision', JSON.stringify(doc.revision)],
-        ['methods', object(table, '    ')],
-        ['$defs', object(defs, '    ')],
-      ],
-      '  ',
-    ),
-  ];
-});
-writeFileSync(new URL('../sandbox/google/schema.json', import.meta.url), `${object(apis, '')}\n`);
+const apis = Object.entries({ sqladmin, datamigration: read('datamigration__v1'), secretmanager: read('secretmanager__v1') }).map(
+  ([name, doc]) => {
+    const used = methodsOf(doc, methods[name]);
+    const roots = used.flatMap((method) => [method.request?.$ref, method.response?.$ref].filter(Boolean));
+    const table = used.map((method) => {
+      const query = Object.entries(method.parameters ?? {}).filter(([, parameter]) => parameter.location === 'query');
+      const entry = {
+        verb: method.httpMethod,
+        path: `/${(method.flatPath ?? method.path).replace(/\{(\w+)sId\}/g, '{$1}')}`,
+        query: query.map(([parameter]) => parameter),
+        ...(method.request ? { request: method.request.$ref } : {}),
+        response: method.response.$ref,
+      };
+      return [method.id, JSON.stringify(entry)];
+    });
+    // What a long-running operation's `response` holds is a schema that no method names.
+    const extra = name === 'datamigration' ? ['MigrationJobVerificationError', 'OperationMetadata'].filter((one) => doc.schemas[one]) : [];
+    const defs = Object.entries(reachable(doc.schemas, [...roots, ...extra])).map(([key, value]) => [key, JSON.stringify(value)]);
+    return [
+      name,
+      object(
+        [
+          ['revision', JSON.stringify(doc.revision)],
+          ['methods', object(table, '    ')],
+          ['$defs', object(defs, '    ')],
+        ],
+        '  ',
+      ),
+    ];
+  },
+);
+writeFileSync(process.argv[3] ?? new URL('../sandbox/google/schema.json', import.meta.url), `${object(apis, '')}\n`);

@@ -1,6 +1,6 @@
 import { startCopy } from './dms-copy.ts';
 import { demote } from './dms-demote.ts';
-import { ActionFailed, beginLro, findingDetails, refuseWhileWorking, repeated } from './dms-operations.ts';
+import { type ActionFailed, beginLro, findingDetails, refuseWhileWorking, repeated } from './dms-operations.ts';
 import { databasePhases, observe } from './dms-phase.ts';
 import { promote, resetDestination, setReplicating } from './dms-promote.ts';
 import { destinationOf } from './dms-source.ts';
@@ -176,23 +176,17 @@ async function act(google: Google, job: JobState, verb: string, action: Action, 
     google.emit({ type: 'phase', job: job.name, state: job.shown.state ?? '', phase: job.shown.phase ?? '' });
   };
   const work = async () => {
-    try {
-      const more = await action.work(google, job, call);
-      if (action.after) show({ ...action.after, ...(job.promoted ? { endTime: now() } : {}) });
-      return { ...job.shown, ...more };
-    } catch (error) {
-      if (action.during) {
-        job.failed = error instanceof Error ? error.message : String(error);
-        const details = error instanceof ActionFailed ? ([...error.details] as Record<string, unknown>[]) : [];
-        // A start that found something wrong before it did anything can be called again.
-        const again = verb === 'start' && job.databases.length === 0;
-        show({
-          state: again ? 'NOT_STARTED' : 'FAILED',
-          error: { code: 13, message: job.failed, ...(details.length > 0 ? { details } : {}) },
-        });
-      }
-      throw error;
-    }
+    const more = await action.work(google, job, call);
+    if (action.after) show({ ...action.after, ...(job.promoted ? { endTime: now() } : {}) });
+    return { ...job.shown, ...more };
+  };
+  const failed = (error: ActionFailed) => {
+    if (!action.during) return;
+    job.failed = error.message;
+    // A start that found something wrong before it did anything can be called again.
+    const again = verb === 'start' && job.databases.length === 0;
+    const details = error.details.length > 0 ? { details: [...error.details] as Record<string, unknown>[] } : {};
+    show({ state: again ? 'NOT_STARTED' : 'FAILED', error: { code: error.code, message: error.message, ...details } });
   };
   if (action.during) {
     delete job.failed;
@@ -202,7 +196,7 @@ async function act(google: Google, job: JobState, verb: string, action: Action, 
     show(action.during);
   }
   const parent = job.name.split('/').slice(0, 4).join('/');
-  return beginLro(google, { parent, verb, target: job.name, responseType: 'MigrationJob', work });
+  return beginLro(google, { parent, verb, target: job.name, responseType: 'MigrationJob', work, failed });
 }
 
 function deleteJob(google: Google, job: JobState, force: boolean) {
@@ -211,7 +205,8 @@ function deleteJob(google: Google, job: JobState, force: boolean) {
   if (!force && !['NOT_STARTED', 'STOPPED', 'FAILED', 'COMPLETED', 'DRAFT'].includes(state))
     throw precondition(`Migration job '${job.name}' cannot be deleted: it is ${state}; stop it first.`);
   const instance = destinationOf(google, job);
-  job.shown = { ...job.shown, state: 'DELETING' };
+  const before = job.shown;
+  job.shown = { ...before, state: 'DELETING' };
   const work = async () => {
     // With `force` the real service deletes the destination too. A bug that sends it shall show.
     if (force && instance) await removeInstance(google, instance);
@@ -219,5 +214,8 @@ function deleteJob(google: Google, job: JobState, force: boolean) {
     google.state.profiles.delete(job.shown.destination ?? '');
     return {};
   };
-  return beginLro(google, { parent: job.name.split('/').slice(0, 4).join('/'), verb: 'delete', target: job.name, work });
+  const failed = () => {
+    job.shown = before;
+  };
+  return beginLro(google, { parent: job.name.split('/').slice(0, 4).join('/'), verb: 'delete', target: job.name, work, failed });
 }

@@ -36,6 +36,8 @@ export interface LroRequest {
   /** The same id again is the same operation. */
   readonly requestId?: string | undefined;
   work(): Promise<object>;
+  /** What the failure leaves behind, whether the work failed or never began. */
+  failed?(error: ActionFailed): void;
 }
 
 /** The operation that was begun before under this request id. */
@@ -77,6 +79,7 @@ export function beginLro(google: Google, request: LroRequest): LongRunning {
     } catch (error) {
       const failed =
         error instanceof ActionFailed ? error : new ActionFailed(error instanceof Error ? error.message : String(error), { code: 13 });
+      request.failed?.(failed);
       operation.error = {
         code: failed.code,
         message: failed.message,

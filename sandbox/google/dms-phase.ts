@@ -34,7 +34,13 @@ export async function databasePhases(google: Google, job: JobState): Promise<rea
 /** Brings state and phase of a started job up to date: both follow from the subscriptions. */
 export async function observe(google: Google, job: JobState): Promise<void> {
   const { shown } = job;
-  if (job.promoted || job.failed !== undefined || job.subscriptions.size === 0 || !['RUNNING', 'FAILED'].includes(shown.state ?? ''))
+  if (
+    job.promoted ||
+    job.failed !== undefined ||
+    shown.phase === 'PROMOTE_IN_PROGRESS' ||
+    job.subscriptions.size === 0 ||
+    !['RUNNING', 'FAILED'].includes(shown.state ?? '')
+  )
     return;
   const phases = await databasePhases(google, job);
   if (!phases || shown !== job.shown) return;

@@ -1,4 +1,5 @@
 import { escapeIdentifier } from 'pg';
+import { externalSync } from './dms-demote.ts';
 import { endsOf, jobId, onSource } from './dms-source.ts';
 import { asAdmin } from './postgres.ts';
 import type { Google, JobState } from './state.ts';
@@ -58,18 +59,17 @@ export async function setReplicating(google: Google, job: JobState, on: boolean)
     });
 }
 
-/** What a restart does first: the copy and its subscriptions are removed from the destination. */
+/**
+ * What a restart does first: subscriptions and copied objects are removed from the destination. The databases stay:
+ * DROP DATABASE waits for ever for pglogical's workers, which do not answer its barrier (15 and newer).
+ */
 export async function resetDestination(google: Google, job: JobState): Promise<void> {
   const { destination } = endsOf(google, job);
-  for (const database of job.databases) {
+  for (const database of job.databases)
     await asAdmin(destination, database, async (client) => {
       for (const one of job.subscriptions.get(database) ?? []) await client.query('select pglogical.drop_subscription($1, true)', [one]);
       await client.query('select pglogical.drop_node(node_name, true) from pglogical.node');
-      await client.query('drop extension pglogical cascade');
+      await client.query(`drop owned by ${escapeIdentifier(externalSync)} cascade`);
     });
-    if (database !== 'postgres')
-      await asAdmin(destination, 'postgres', (client) => client.query(`drop database ${escapeIdentifier(database)} with (force)`));
-  }
-  job.databases = [];
   job.subscriptions = new Map();
 }

@@ -140,15 +140,13 @@ export function instanceHandlers(google: Google): Handlers {
       };
       instances.set(`${project}/${name}`, instance);
       const work = async () => {
-        try {
-          await google.fleet.create({ name, version, flags, sslMode, ...(body.rootPassword ? { rootPassword: body.rootPassword } : {}) });
-          instance.state = 'RUNNABLE';
-        } catch (error) {
-          instance.state = 'FAILED';
-          throw error;
-        }
+        await google.fleet.create({ name, version, flags, sslMode, ...(body.rootPassword ? { rootPassword: body.rootPassword } : {}) });
+        instance.state = 'RUNNABLE';
       };
-      return beginSqlOperation(google, { project, instance: name, type: 'CREATE', work });
+      const failed = () => {
+        instance.state = 'FAILED';
+      };
+      return beginSqlOperation(google, { project, instance: name, type: 'CREATE', work, failed });
     }),
     'sql.instances.patch': handler(({ params }, body: Instance) => {
       const instance = find(params);
@@ -174,8 +172,12 @@ export function instanceHandlers(google: Google): Handlers {
         throw precondition(
           `Invalid request: ${name} still has replicas: ${replicas.map((one) => one.name).join(', ')}. Delete or promote them first.`,
         );
+      const before = instance.state;
       instance.state = 'PENDING_DELETE';
-      return beginSqlOperation(google, { project, instance: name, type: 'DELETE', work: () => removeInstance(google, instance) });
+      const failed = () => {
+        instance.state = before;
+      };
+      return beginSqlOperation(google, { project, instance: name, type: 'DELETE', work: () => removeInstance(google, instance), failed });
     }),
   };
 }

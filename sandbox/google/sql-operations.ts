@@ -13,6 +13,8 @@ export interface SqlWork {
   readonly type: string;
   /** Real work; an error becomes the operation's error. */
   work(): Promise<void>;
+  /** What the failure leaves behind, whether the work failed or never began. */
+  failed?(): void;
 }
 
 /** Cloud SQL does one operation on an instance at a time and refuses the next with 409. */
@@ -28,7 +30,7 @@ export function refuseWhileBusy(google: Google, project: string, instance: strin
 }
 
 /** Begins an operation: PENDING, RUNNING, DONE. The answer is a copy, as over the wire. */
-export function beginSqlOperation(google: Google, { project, instance, type, work }: SqlWork): SqlOperation {
+export function beginSqlOperation(google: Google, { project, instance, type, work, failed }: SqlWork): SqlOperation {
   refuseWhileBusy(google, project, instance);
   const name = randomUUID();
   const link = `${google.base()}/v1/projects/${project}`;
@@ -57,13 +59,14 @@ export function beginSqlOperation(google: Google, { project, instance, type, wor
       const held = google.faults.strike('hold', type);
       if (held) await pause(held.ms, undefined, { signal: google.closing });
     } catch (error) {
+      failed?.();
       const message = error instanceof Error ? error.message : String(error);
       operation.error = { kind: 'sql#operationErrors', errors: [{ kind: 'sql#operationError', code: 'INTERNAL_ERROR', message }] };
     }
     operation.status = 'DONE';
     operation.endTime = now();
-    const failed = operation.error?.errors?.[0]?.message ?? '';
-    google.emit({ type: 'operation', kind: type, target: instance, state: failed ? 'failed' : 'done', message: failed });
+    const message = operation.error?.errors?.[0]?.message ?? '';
+    google.emit({ type: 'operation', kind: type, target: instance, state: message ? 'failed' : 'done', message });
   };
   const answer = structuredClone(operation);
   google.background(run());

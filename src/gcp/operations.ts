@@ -2,13 +2,18 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { NeedsHuman, Transient } from '../errors.ts';
 import type { WaitOptions } from './types.ts';
 
+/** An operation of a second is not waited for three; one of ten minutes is not asked about all the time. */
+const firstLookMs = 100;
+const growth = 1.4;
+const slowestLookMs = 3_000;
+
 /**
  * Looks until `look` gives a value. A passing trouble of a look is not the operation's failure: it looks again.
  * Throws the signal's reason when aborted, NeedsHuman `gcp.operation-slow` when the time is over.
  */
 export async function until<T>(what: string, options: WaitOptions, look: () => Promise<T | undefined>): Promise<T> {
   const end = Date.now() + options.timeoutMs;
-  for (;;) {
+  for (let everyMs = firstLookMs; ; everyMs = Math.min(everyMs * growth, options.everyMs ?? slowestLookMs)) {
     options.signal.throwIfAborted();
     const found = await look().catch((error: unknown) => {
       if (error instanceof Transient && Date.now() < end) return undefined;
@@ -19,7 +24,7 @@ export async function until<T>(what: string, options: WaitOptions, look: () => P
       throw new NeedsHuman('gcp.operation-slow', `${what} is not done after ${Math.round(options.timeoutMs / 1000)} s; it goes on.`, {
         remedy: "Press Retry to go on waiting, or look at it in Google's console.",
       });
-    await pause(Math.min(options.everyMs ?? 3_000, Math.max(1, end - Date.now())), undefined, { signal: options.signal }).catch(() => {
+    await pause(Math.min(everyMs, Math.max(1, end - Date.now())), undefined, { signal: options.signal }).catch(() => {
       options.signal.throwIfAborted();
     });
   }

@@ -24,7 +24,7 @@ export interface ClientCertificate {
 export interface WaitOptions {
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
-  /** Between two looks; 500 ms in the write stop, 3 s elsewhere. */
+  /** The longest time between two looks, which begin at 100 ms: 500 ms in the write stop, 3 s elsewhere. */
   readonly everyMs?: number;
 }
 
@@ -81,6 +81,7 @@ export interface DataMigration {
   operation(name: string): Promise<LongRunningOperation>;
   /** Operations on the job that are not done, by verb. */
   runningOperations(jobId: string): Promise<readonly LongRunningOperation[]>;
+  /** Until done; as CloudSql's. What `verify` found is its result, not its failure: read it with `verificationErrors`. */
   wait(operation: string, options: WaitOptions): Promise<LongRunningOperation>;
   /** Leniently collected from an operation's or a job's error. */
   verificationErrors(subject: LongRunningOperation | MigrationJob): readonly VerificationError[];
