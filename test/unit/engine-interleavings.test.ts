@@ -147,6 +147,10 @@ describe('for any interleaving of executions, deadline, give-backs, abort and pa
         for (let length = 1; length <= facts.length; length += 1) {
           const state = fold(facts.slice(0, length), shape);
           expect(state.promotionCalled && state.givingBack !== undefined).toBe(false);
+          // Not only is one of them in effect: what comes second is not even written.
+          const then = facts[length]?.type;
+          if (state.givingBack) expect(then).not.toBe('promotion.called');
+          if (state.promotionCalled) expect(then).not.toBe('give-back.begun');
         }
         expect(history.includes('+promote') && history.includes('-fence')).toBe(false);
         const state = fold(facts, shape);
