@@ -101,7 +101,7 @@ describe('a pair that moves', () => {
       'public.account missing 100002',
       'public.journal missing 700',
       'public.toggle extra 1000',
-      'public.token changed 28dd2c79-55ce-9264-5624-0b2ff0100501',
+      'public.token changed 28dd2c79-55ce-9264-5624-0b2ff0100bde',
     ]);
     expect(result.equal).toBe(false);
   });
