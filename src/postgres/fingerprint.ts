@@ -27,7 +27,7 @@ export async function fingerprint(sql: Sql, schemas: readonly string[]): Promise
        union all select 'sequence ' || s.seqrelid::regclass, concat_ws(';', s.seqtypid, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle) from pg_sequence s join pg_class c on c.oid = s.seqrelid join spaces n on n.oid = c.relnamespace
        union all select 'view ' || c.oid::regclass, pg_get_viewdef(c.oid) from pg_class c join spaces n on n.oid = c.relnamespace where c.relkind in ('v', 'm')
        union all select 'function ' || p.oid::regprocedure, pg_get_functiondef(p.oid) from pg_proc p join spaces n on n.oid = p.pronamespace where p.prokind in ('f', 'p')
-       union all select 'trigger ' || tgname || ' of ' || tgrelid::regclass, pg_get_triggerdef(t.oid) || t.tgenabled from pg_trigger t join pg_class c on c.oid = t.tgrelid join spaces n on n.oid = c.relnamespace where not tgisinternal
+       union all select 'trigger ' || tgname || ' of ' || tgrelid::regclass, pg_get_triggerdef(t.oid) || t.tgenabled::text from pg_trigger t join pg_class c on c.oid = t.tgrelid join spaces n on n.oid = c.relnamespace where not tgisinternal
        union all select 'type ' || t.oid::regtype, concat_ws(';', t.typtype, format_type(t.typbasetype, t.typtypmod), (select string_agg(enumlabel, ',' order by enumsortorder) from pg_enum where enumtypid = t.oid),
          (select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ',' order by a.attnum) from pg_attribute a join pg_class c on c.oid = a.attrelid where a.attrelid = t.typrelid and c.relkind = 'c'))
        from pg_type t join spaces n on n.oid = t.typnamespace where t.typtype in ('e', 'd', 'c', 'r') and not exists (select from pg_class c where c.oid = t.typrelid and c.relkind <> 'c'))

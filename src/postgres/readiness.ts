@@ -2,6 +2,7 @@ import { NeedsHuman } from '../errors.ts';
 import type { Grantee } from './grants.ts';
 import { currentUser, standing } from './membership.ts';
 import { describeMissing, rolesPlan } from './roles-migrator.ts';
+import { neverAnalyzed } from './statistics.ts';
 import type { Postgres } from './types.ts';
 
 export interface ReadinessRequest {
@@ -34,12 +35,9 @@ export async function unreadiness(request: ReadinessRequest): Promise<readonly s
       const refusal = await loginProblem(postgres, database, user, password);
       if (refusal !== undefined) problems.push(`${user} cannot log in to database ${database}: ${refusal}`);
     }
-    const [bare] = await sql.look<{ count: number; name: string | null }>(
-      `select count(*)::int as count, min(relid::regclass::text) as name from pg_stat_user_tables
-       where schemaname = any ($1) and last_analyze is null and last_autoanalyze is null`,
-      [schemas],
-    );
-    if (bare && bare.count > 0) problems.push(`${bare.count} tables of database ${database} have no statistics (${bare.name} …)`);
+    const bare = await neverAnalyzed(sql);
+    if (bare.length > 0)
+      problems.push(`${bare.length} tables of database ${database} have no statistics (${bare[0]?.schema}.${bare[0]?.name} …)`);
     for (const role of ['cloudsqlexternalsync', owner])
       if ((await standing(sql, role)) === 'out-of-reach')
         problems.push(`${await currentUser(sql)} may not act as ${role}: the ownership could not be handed over`);

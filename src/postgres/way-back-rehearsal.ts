@@ -4,7 +4,7 @@ import { databaseOwner } from './catalogue.ts';
 import { identifier, literal } from './identifiers.ts';
 import { joinRoles, leaveRoles, type Membership } from './membership.ts';
 import type { Side, Sql } from './types.ts';
-import { conninfo, createSlot, dropSlot, dropSubscription, type WayBackRequest } from './way-back.ts';
+import { allowReplication, conninfo, createSlot, dropSlot, dropSubscription, type WayBackRequest } from './way-back.ts';
 
 export interface Rehearsal {
   /** Sentences: why the way back cannot be armed. Empty: everything it needs has worked. */
@@ -39,6 +39,7 @@ export async function rehearseWayBack(
     await record(now);
   };
   try {
+    await allowReplication(request.postgres, request.user);
     for (const database of request.databases) {
       for (const side of ['source', 'destination'] as const) {
         const sql = await request.postgres.database(side, database);

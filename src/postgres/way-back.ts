@@ -87,6 +87,7 @@ export async function armWayBack(request: WayBackRequest, joined: (roles: readon
         remedy: 'Wait until the promotion has ended it, then press Retry.',
       },
     );
+  await allowReplication(postgres, request.user);
   for (const look of await lookAtWayBack(request)) {
     const there = await postgres.database('destination', look.database);
     const here = await postgres.database('source', look.database);
@@ -124,6 +125,13 @@ export async function dropSubscription(sql: Sql, name: string): Promise<void> {
   await sql.patched(`alter subscription ${quoted} disable`);
   await sql.patched(`alter subscription ${quoted} set (slot_name = none)`);
   await sql.patched(`drop subscription ${quoted}`);
+}
+
+/** The way back's user reads from the new server's WAL. Users made by the API do not have REPLICATION. */
+export async function allowReplication(postgres: Postgres, user: string): Promise<void> {
+  const sql = await postgres.database('destination', 'postgres');
+  const [role] = await sql.look<{ replication: boolean }>('select rolreplication as replication from pg_roles where rolname = $1', [user]);
+  if (role && !role.replication) await sql.patched(`alter role ${identifier(user)} with replication`);
 }
 
 /** As the way back's user: a slot needs REPLICATION, which `postgres` does not have on Cloud SQL. */

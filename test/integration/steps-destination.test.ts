@@ -236,6 +236,30 @@ describe('after the promotion', () => {
     await doneTwice(restoreConstraints);
   });
 
+  it('restore-constraints: a column added for the migration goes where the service file says so, not while a publication needs it', async () => {
+    const key = {
+      database: 'inapp',
+      schema: 'public',
+      table: 'first_key',
+      column: 'dbid',
+      owner: application,
+      onUndo: 'restore',
+      onDestination: 'restore',
+    };
+    await asUser(application, 'create table first_key (a int, dbid bigserial primary key)');
+    ledger.set('add-missing-primary-keys', new Map([['added', [key]]]));
+    await admin('inapp', 'create publication covering for all tables');
+    expect(await check(restoreConstraints)).toMatchObject({
+      state: 'done',
+      evidence: expect.stringContaining('stays until the way back is over'),
+    });
+    await admin('inapp', 'drop publication covering');
+    expect(planOf(await check(restoreConstraints))).toEqual([
+      'alter table if exists "public"."first_key" drop column if exists dbid -- database inapp',
+    ]);
+    await doneTwice(restoreConstraints);
+  });
+
   it('refresh-materialized-views: in the order in which they read one another', async () => {
     expect(planOf(await check(refreshMaterializedViews)).filter((line) => line.startsWith('refresh'))).toEqual([
       'refresh materialized view "public"."totals" -- database inapp',

@@ -1,20 +1,11 @@
 import type { Clients } from '../../clients.ts';
 import { blocked, done, type RunView, type Step, todo } from '../../engine/step.ts';
+import { type AddedKey, dropAddedKeySql } from '../../postgres/added-key.ts';
 import { type TableEntry, tables } from '../../postgres/catalogue.ts';
 import { qualified } from '../../postgres/identifiers.ts';
 import { joinPlan, joinRoles, leaveRoles, type Membership } from '../../postgres/membership.ts';
 
 type Needs = Pick<Clients, 'target' | 'postgres'>;
-/** The ledger's entry: what was added, and what the service file says of it later. */
-interface AddedKey {
-  readonly database: string;
-  readonly schema: string;
-  readonly table: string;
-  readonly column: string;
-  readonly owner: string;
-  readonly onUndo: 'restore' | 'keep';
-  readonly onDestination: 'restore' | 'keep';
-}
 
 /** Without a primary key only inserts are migrated. The column is the service file's. */
 export const addMissingPrimaryKeys: Step<Needs> = {
@@ -65,7 +56,7 @@ export const addMissingPrimaryKeys: Step<Needs> = {
     for (const key of ledgerOf(run).filter((entry) => entry.onUndo === 'restore')) {
       const sql = await postgres.database('source', key.database);
       memberships = await joinRoles(sql, [key.owner], memberships, (all) => run.record('memberships', all));
-      await sql.change(`alter table if exists ${qualified(key.schema, key.table)} drop column if exists ${key.column}`);
+      await sql.change(dropAddedKeySql(key));
     }
     await leaveRoles(await postgres.database('source', 'postgres'), memberships);
   },
