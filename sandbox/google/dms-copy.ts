@@ -41,7 +41,10 @@ async function prepareDatabase(google: Google, job: JobState, ends: Ends, files:
          lc_collate ${escapeLiteral(locale.datcollate)} lc_ctype ${escapeLiteral(locale.datctype)}`,
       );
   });
-  await asAdmin(destination, database, (client) => client.query('create extension if not exists pglogical'));
+  // Of the role that everything on the destination belongs to: pglogical looks into its schema with the rights of whoever drops a table.
+  await asAdmin(destination, database, (client) =>
+    client.query(`set role ${escapeIdentifier(externalSync)}; create extension if not exists pglogical; reset role`),
+  );
   await copySchema(google, job, ends, files, database);
 }
 

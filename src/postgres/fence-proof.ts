@@ -127,6 +127,7 @@ async function triedLogins({
         if (!(error instanceof NeedsHuman)) throw error;
         if (error.code === 'postgres.login-refused' || error.code === 'postgres.permission-denied')
           tried.push(`${user} was refused on ${database}`);
+        else tried.push(`${user} on ${database}: not tried, the server did not take its password`);
       }
     }
   return { gaps, tried };

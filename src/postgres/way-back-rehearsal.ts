@@ -39,7 +39,7 @@ export async function rehearseWayBack(
     await record(now);
   };
   try {
-    await allowReplication(request.postgres, request.user);
+    for (const side of ['source', 'destination'] as const) await allowReplication(request.postgres, side, request.user);
     for (const database of request.databases) {
       for (const side of ['source', 'destination'] as const) {
         const sql = await request.postgres.database(side, database);

@@ -1,7 +1,7 @@
 import { NeedsHuman } from '../errors.ts';
 import { identifier, literal } from './identifiers.ts';
 import { join, majorVersion, notYetMemberOf } from './membership.ts';
-import type { Address, Postgres, Sql } from './types.ts';
+import type { Address, Postgres, Side, Sql } from './types.ts';
 
 export interface WayBackRequest {
   readonly postgres: Postgres;
@@ -87,7 +87,7 @@ export async function armWayBack(request: WayBackRequest, joined: (roles: readon
         remedy: 'Wait until the promotion has ended it, then press Retry.',
       },
     );
-  await allowReplication(postgres, request.user);
+  await allowReplication(postgres, 'destination', request.user);
   for (const look of await lookAtWayBack(request)) {
     const there = await postgres.database('destination', look.database);
     const here = await postgres.database('source', look.database);
@@ -127,9 +127,9 @@ export async function dropSubscription(sql: Sql, name: string): Promise<void> {
   await sql.patched(`drop subscription ${quoted}`);
 }
 
-/** The way back's user reads from the new server's WAL. Users made by the API do not have REPLICATION. */
-export async function allowReplication(postgres: Postgres, user: string): Promise<void> {
-  const sql = await postgres.database('destination', 'postgres');
+/** The way back's user reads from a server's WAL. Users made by the API do not have REPLICATION. */
+export async function allowReplication(postgres: Postgres, side: Side, user: string): Promise<void> {
+  const sql = await postgres.database(side, 'postgres');
   const [role] = await sql.look<{ replication: boolean }>('select rolreplication as replication from pg_roles where rolname = $1', [user]);
   if (role && !role.replication) await sql.patched(`alter role ${identifier(user)} with replication`);
 }
@@ -139,7 +139,7 @@ export async function createSlot(
   { postgres, user, password }: Pick<WayBackRequest, 'postgres' | 'user' | 'password'>,
   database: string,
   name: string,
-  side: 'source' | 'destination' = 'destination',
+  side: Side = 'destination',
 ): Promise<void> {
   const session = await postgres.login(side, database, user, password);
   try {
@@ -152,7 +152,7 @@ export async function createSlot(
 /** Ends who reads from it first: a walsender outlives its subscription by a moment. */
 export async function dropSlot(
   { postgres, user, password }: Pick<WayBackRequest, 'postgres' | 'user' | 'password'>,
-  side: 'source' | 'destination',
+  side: Side,
   database: string,
   name: string,
 ): Promise<void> {
