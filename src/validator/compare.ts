@@ -26,17 +26,16 @@ async function compare(factories: Factories, request: CompareRequest): Promise<V
       const [first, ...others] = pairs;
       if (!first) return;
       await refuseTwins(first, database);
-      const [objects, verdicts] = await Promise.allSettled([
+      // The first failure ends the work: withPairs cancels what the other sessions still do.
+      const [objects, verdicts] = await Promise.all([
         compareObjects(request, database, first),
         compareRows(request, database, others, (now) => {
           Object.assign(done, { bytes: before.bytes + now.bytes, ofBytes: before.ofBytes + now.ofBytes, rows: before.rows + now.rows });
           request.progress?.({ ...done, table: now.table });
         }),
       ]);
-      if (objects.status === 'rejected') throw objects.reason;
-      if (verdicts.status === 'rejected') throw verdicts.reason;
-      differences.push(...objects.value);
-      tables.push(...verdicts.value);
+      differences.push(...objects);
+      tables.push(...verdicts);
     });
   }
   return concluded(tables, differences, request, { bytes: done.bytes, durationMs: Date.now() - began });

@@ -22,8 +22,8 @@ export async function both<T>(pair: Pair, work: (session: Session, side: Side) =
 }
 
 /**
- * Opens `count` pairs, gives them to the work and ends them. When the signal aborts, the servers are asked to cancel
- * the pairs' statements and the sessions are ended: nothing goes on running there.
+ * Opens `count` pairs, gives them to the work and ends them. When the signal aborts or the work fails, the servers are asked
+ * to cancel the pairs' statements before the sessions are ended: nothing goes on running there.
  */
 export async function withPairs<T>(
   factories: Factories,
@@ -38,36 +38,39 @@ export async function withPairs<T>(
     sessions.push(session);
     return session;
   };
-  const cancel = () => {
-    for (const side of ['source', 'destination'] as const) {
-      const pids = sessions.filter((session) => session.side === side).map((session) => session.pid);
-      if (pids.length > 0) void cancelBackends(factories[side], database, pids).finally(() => Promise.all(sessions.map((s) => s.end())));
-    }
+  const cancel = async () => {
+    const pidsOf = (side: Side) => sessions.filter((session) => session.side === side).map((session) => session.pid);
+    await Promise.all((['source', 'destination'] as const).map(async (side) => cancelBackends(factories[side], database, pidsOf(side))));
+    await Promise.all(sessions.map((session) => session.end()));
   };
+  const onAbort = () => void cancel();
   signal.throwIfAborted();
-  signal.addEventListener('abort', cancel, { once: true });
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    const opened = await Promise.allSettled(
-      Array.from({ length: count }, async () => {
-        const [source, destination] = await Promise.allSettled([open('source'), open('destination')]);
-        if (source.status === 'rejected') throw source.reason;
-        if (destination.status === 'rejected') throw destination.reason;
-        return { source: source.value, destination: destination.value };
-      }),
-    );
+    const opened = await Promise.allSettled(Array.from({ length: count * 2 }, (_, i) => open(i % 2 === 0 ? 'source' : 'destination')));
     const failed = opened.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
-    return await work(opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+    const [sources, destinations] = [0, 1].map((side) =>
+      opened.flatMap((result, i) => (result.status === 'fulfilled' && i % 2 === side ? [result.value] : [])),
+    );
+    return await work(
+      (sources ?? []).flatMap((source, i) => {
+        const destination = destinations?.[i];
+        return destination ? [{ source, destination }] : [];
+      }),
+    );
   } catch (error) {
+    await cancel();
     signal.throwIfAborted();
     throw error;
   } finally {
-    signal.removeEventListener('abort', cancel);
+    signal.removeEventListener('abort', onAbort);
     await Promise.all(sessions.map((session) => session.end()));
   }
 }
 
 async function cancelBackends(factory: ConnectionFactory, database: string, pids: readonly number[]): Promise<void> {
+  if (pids.length === 0) return;
   try {
     const client = await factory.open(database, 'pgupgrade-validate-cancel');
     client.on('error', () => undefined);

@@ -1,5 +1,5 @@
 /** Roles are the server's, so they are made once for each server. */
-export const roles = `
+const roles = `
 do $$ begin
   if not exists (select from pg_roles where rolname = 'app') then create role app login; create role reader login; end if;
 end $$`;

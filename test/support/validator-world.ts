@@ -8,7 +8,7 @@ import { createValidator } from '../../src/validator/compare.ts';
 import type { CompareRequest, ConnectionFactory, Verdict } from '../../src/validator/types.ts';
 
 /** Without pglogical, whose supervisor makes DROP DATABASE wait for ever. */
-export const flags = {
+const flags = {
   'cloudsql.logical_decoding': 'on',
   max_replication_slots: '20',
   max_wal_senders: '20',

@@ -1,13 +1,14 @@
 import { identifier, qualified } from '../../postgres/identifiers.ts';
 import { notOfExtension, shownName, userSchema } from '../names.ts';
 import { both, type Pair } from '../pairs.ts';
-import { chosen } from '../rows/tables.ts';
+import { chosen, refuseUnreadable } from '../rows/tables.ts';
 import type { Session } from '../session.ts';
 import type { CompareRequest, ObjectDifference } from '../types.ts';
 
 interface Sequence extends Record<string, unknown> {
   readonly schema: string;
   readonly name: string;
+  readonly readable: boolean;
   readonly increment: string;
   /** The columns that take their values from it. */
   readonly columns: readonly { readonly schema: string; readonly table: string; readonly column: string }[];
@@ -50,6 +51,7 @@ async function statesOf(session: Session, request: CompareRequest): Promise<Map<
       ? sequence.columns.some((column) => chosen(request, column.schema, column.table))
       : chosen(request, sequence.schema, sequence.name),
   );
+  refuseUnreadable(session, 'sequences', all);
   for (let i = 0; i < all.length; i += 100) {
     const part = all.slice(i, i + 100);
     const values = await session.texts(part.map(valueQuery).join(' union all '));
@@ -82,6 +84,7 @@ async function statesOf(session: Session, request: CompareRequest): Promise<Map<
 /** A column uses a sequence that it owns (serial, identity) or that its default calls. */
 const query = `
   select n.nspname::text as schema, c.relname::text as name, s.seqincrement::text as increment,
+    has_schema_privilege(n.oid, 'USAGE') and has_sequence_privilege(c.oid, 'SELECT') as readable,
     coalesce((
       select json_agg(distinct jsonb_build_object('schema', tn.nspname, 'table', t.relname, 'column', a.attname))
       from (

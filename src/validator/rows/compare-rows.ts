@@ -55,10 +55,9 @@ export async function compareRows(
   const done = { bytes: 0, rows: 0 };
   const queue = works.flatMap((work) => work.slices.map((slice) => ({ work, slice })));
   const verdicts: TableVerdict[] = [];
-  const stop = new AbortController();
-  if (request.live) await barrier(first.source, request.slots, request.signal);
+  if (request.live && tables.length > 0) await barrier(first.source, request.slots, request.signal);
   const worker = async (pair: Pair) => {
-    for (let next = queue.shift(); next && !stop.signal.aborted; next = queue.shift()) {
+    for (let next = queue.shift(); next; next = queue.shift()) {
       const { work, slice } = next;
       const bytes = work.table.bytes / work.slices.length;
       await limitFor([pair.source, pair.destination], bytes);
@@ -71,17 +70,7 @@ export async function compareRows(
       if (--work.left === 0) verdicts.push(await concluded(request, database, pair, work, form));
     }
   };
-  // After the first failure nothing new begins; what runs ends before the sessions are closed.
-  const ended = await Promise.allSettled(
-    pairs.map((pair) =>
-      worker(pair).catch((error: unknown) => {
-        stop.abort();
-        throw error;
-      }),
-    ),
-  );
-  const failed = ended.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
+  await Promise.all(pairs.map(worker));
   return verdicts.sort((a, b) => (a.table < b.table ? -1 : 1));
 }
 

@@ -9,7 +9,7 @@ export type Slice =
   | { readonly by: 'all' }
   | { readonly by: 'range'; readonly column: string; readonly from: bigint | undefined; readonly to: bigint | undefined }
   | { readonly by: 'blocks'; readonly source: Blocks; readonly destination: Blocks };
-export interface Blocks {
+interface Blocks {
   readonly from: number;
   /** Exclusive; undefined: to the end, also of pages that are added meanwhile. */
   readonly to: number | undefined;

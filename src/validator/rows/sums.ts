@@ -6,7 +6,7 @@ import { condition, type Slice } from './slices.ts';
 import type { Table } from './tables.ts';
 
 /** What a set of rows comes to: how many, and the sum of their hashes. A sum, unlike an xor, sees rows that occur twice. */
-export interface Sum {
+interface Sum {
   readonly rows: number;
   readonly hash: bigint;
 }

@@ -42,14 +42,23 @@ export interface TableFilter {
 /** Every table with rows of its own in one database. Errors: NeedsHuman `validator.unreadable` where a right is missing. */
 export async function tablesOf(session: Session, filter: TableFilter): Promise<readonly Found[]> {
   const found = (await session.query<Found>(query)).filter((table) => chosen(filter, table.schema, table.name));
-  const hidden = found.filter((table) => !table.readable).map((table) => shownName(table.schema, table.name));
-  if (hidden.length > 0)
-    throw new NeedsHuman(
-      'validator.unreadable',
-      `${hidden.length} of ${found.length} tables in database ${session.database} of the ${session.side} cannot be read: ${hidden.slice(0, 5).join(', ')}${hidden.length > 5 ? ', …' : ''}.`,
-      { remedy: 'Grant SELECT on them (and USAGE on their schemas) to the user that compares, then retry.' },
-    );
+  refuseUnreadable(session, 'tables', found);
   return found;
+}
+
+/** A missing right must not make a table or sequence vanish from the comparison. Errors: NeedsHuman `validator.unreadable`. */
+export function refuseUnreadable(
+  session: Pick<Session, 'side' | 'database'>,
+  what: 'tables' | 'sequences',
+  all: readonly { readonly schema: string; readonly name: string; readonly readable: boolean }[],
+): void {
+  const hidden = all.filter((each) => !each.readable).map((each) => shownName(each.schema, each.name));
+  if (hidden.length === 0) return;
+  throw new NeedsHuman(
+    'validator.unreadable',
+    `${hidden.length} of ${all.length} ${what} in database ${session.database} of the ${session.side} cannot be read: ${hidden.slice(0, 5).join(', ')}${hidden.length > 5 ? ', …' : ''}.`,
+    { remedy: 'Grant SELECT on them (and USAGE on their schemas) to the user that compares, then retry.' },
+  );
 }
 
 /** Does the filter take the object? `tables` names are as shown. */
