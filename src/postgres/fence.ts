@@ -1,4 +1,5 @@
 import { NeedsHuman } from '../errors.ts';
+import { sqlState } from './errors.ts';
 import { connectGrants, type FenceLedger, granteeSql, mergeLedger, mirrorLedger } from './fence-ledger.ts';
 import { type FenceProof, proveFence } from './fence-proof.ts';
 import { identifier } from './identifiers.ts';
@@ -120,16 +121,33 @@ async function closeConnect(
     const grantees = [...new Set(grants.map(({ grantee }) => grantee))].filter((grantee) => grantee === null || !open.includes(grantee));
     const missing = open.filter((role) => !grants.some(({ grantee, grantor }) => grantee === role && grantor === owner));
     if (grantees.length === 0 && missing.length === 0) continue;
-    await sql.transaction(async (tx) => {
-      await tx.change(`set local role ${identifier(owner)}`);
-      if (missing.length > 0) await tx.change(`grant connect on database ${identifier(name)} to ${missing.map(identifier).join(', ')}`);
-      if (grantees.length > 0)
-        await tx.change(`revoke connect on database ${identifier(name)} from ${grantees.map(granteeSql).join(', ')} cascade`);
-    });
+    const close = () =>
+      sql.transaction(async (tx) => {
+        await tx.change(`set local role ${identifier(owner)}`);
+        if (missing.length > 0) await tx.change(`grant connect on database ${identifier(name)} to ${missing.map(identifier).join(', ')}`);
+        if (grantees.length > 0)
+          await tx.change(`revoke connect on database ${identifier(name)} from ${grantees.map(granteeSql).join(', ')} cascade`);
+      });
+    await unlessContended(close);
   }
 }
 
 async function closeLogins(sql: Sql, roles: readonly string[]): Promise<void> {
   const open = await sql.look<{ role: string }>('select rolname as role from pg_roles where rolcanlogin and rolname = any ($1)', [roles]);
-  for (const { role } of open) await sql.change(`alter role ${identifier(role)} nologin`);
+  for (const { role } of open) await unlessContended(() => sql.change(`alter role ${identifier(role)} nologin`));
+}
+
+/**
+ * Two who change the ACL of one database, or one role, at the same time: the later one fails with XX000, "tuple concurrently updated".
+ * After a few tries it is left to the next round, when the other one's sessions are gone; the proof sees the gap.
+ */
+async function unlessContended(work: () => Promise<unknown>): Promise<void> {
+  for (let time = 0; time < 5; time += 1) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (!(error instanceof Error && sqlState(error) === 'XX000' && /tuple concurrently/.test(error.message))) throw error;
+    }
+  }
 }

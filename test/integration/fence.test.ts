@@ -145,14 +145,16 @@ describe('the fence', () => {
   });
 
   it('keeps out an owner who gives himself back the right from sessions in other databases', async () => {
-    const elsewhere = await pair.as('source', 'postgres', application, 'iam-token', 'elsewhere');
+    const sessions = await Promise.all([1, 2, 3].map(() => pair.as('source', 'postgres', application, 'iam-token', 'elsewhere')));
     let on = true;
-    const insisting = (async () => {
-      while (on)
-        await elsewhere
-          .query(`grant connect on database inapp to public, "${application}"`)
-          .catch(() => new Promise((resolve) => setTimeout(resolve, 5)));
-    })();
+    const insisting = Promise.all(
+      sessions.map(async (session) => {
+        while (on)
+          await session
+            .query(`grant connect on database inapp to public, "${application}"`)
+            .catch(() => new Promise((resolve) => setTimeout(resolve, 1)));
+      }),
+    );
     await closeSource();
     on = false;
     await insisting;

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import type { Clients } from '../../src/clients.ts';
+import type { RunView } from '../../src/engine/step.ts';
+import { NeedsHuman, Transient } from '../../src/errors.ts';
+import type { MigrationJob } from '../../src/gcp/types.ts';
+import type { Sql } from '../../src/postgres/types.ts';
+import { promoteDestination } from '../../src/steps/switch-to-the-new-instance/promote-destination.ts';
+import { recordingRun } from '../support/step-run.ts';
+
+interface Case {
+  readonly claim?: boolean;
+  readonly refusal?: Error;
+  /** What the job is when it is read, one after the other; the last one stays. */
+  readonly jobs: readonly MigrationJob[];
+  /** An operation that is found running after the call. */
+  readonly running?: string;
+  readonly slots?: number;
+}
+const following: MigrationJob = { state: 'RUNNING', phase: 'CDC' };
+const completed: MigrationJob = { state: 'COMPLETED' };
+
+/** The step with a Google that answers as told; what it did, in order. */
+async function promote({
+  claim = true,
+  refusal,
+  jobs,
+  running,
+  slots = 1,
+}: Case): Promise<{ readonly did: readonly string[]; readonly error: unknown }> {
+  const did: string[] = [];
+  let read = 0;
+  const slot = { slot: 's', database: 'inapp', active: true, wal_status: 'reserved', retained: '0', lag: '0' };
+  const sql = {
+    look: async (text: string) => (text.includes('pglogical_output') ? Array.from({ length: slots }, () => slot) : []),
+  } as Partial<Sql> as Sql;
+  const clients = {
+    target: { databases: {}, destination: 'new', secrets: {} },
+    postgres: { database: async () => sql },
+    dataMigration: {
+      job: async () => jobs[Math.min(read++, jobs.length - 1)],
+      runningOperations: async () =>
+        running !== undefined && did.includes('called') ? [{ name: running, metadata: { verb: 'promote' } }] : [],
+      promote: async () => {
+        did.push('called');
+        if (refusal) throw refusal;
+        return 'operation-1';
+      },
+      wait: async (operation: string) => void did.push(`waited for ${operation}`),
+    },
+  } as Partial<Record<keyof Clients, unknown>> as Clients;
+  const run: RunView = {
+    ...recordingRun('promote-destination', { uid: 'abcd1234' }),
+    claimPromotion: async () => {
+      did.push('claimed');
+      return claim;
+    },
+    promotionRefused: async () => void did.push('refused'),
+  };
+  try {
+    await promoteDestination.apply?.(clients, run);
+    return { did, error: undefined };
+  } catch (error) {
+    return { did, error };
+  }
+}
+
+describe('the promotion', () => {
+  it('is claimed before it is called', async () => {
+    expect(await promote({ jobs: [following] })).toEqual({ did: ['claimed', 'called', 'waited for operation-1'], error: undefined });
+  });
+  it('is not called where the writes are being given back', async () => {
+    const { did, error } = await promote({ claim: false, jobs: [following] });
+    expect(did).toEqual(['claimed']);
+    expect(error).toMatchObject({ code: 'promotion.excluded' });
+  });
+  it('is adopted when it is done already', async () => {
+    expect((await promote({ jobs: [completed] })).did).toEqual(['claimed']);
+  });
+  it('opens the way back to the source only when Google refused and the job still replicates', async () => {
+    const { did, error } = await promote({ jobs: [following], refusal: new NeedsHuman('gcp.failed-precondition', 'no', { remedy: '' }) });
+    expect(did).toEqual(['claimed', 'called', 'refused']);
+    expect(error).toBeInstanceOf(NeedsHuman);
+  });
+  it('stays called when the answer is lost', async () => {
+    const { did, error } = await promote({ jobs: [following], refusal: new Transient('gcp.connection-lost', 'lost') });
+    expect(did).toEqual(['claimed', 'called']);
+    expect(error).toBeInstanceOf(Transient);
+  });
+  it('stays called when Google refused and the slots are gone', async () => {
+    const { did } = await promote({
+      jobs: [following],
+      slots: 0,
+      refusal: new NeedsHuman('gcp.failed-precondition', 'no', { remedy: '' }),
+    });
+    expect(did).toEqual(['claimed', 'called']);
+  });
+  it('goes on with the operation that is found after a lost answer', async () => {
+    const { did, error } = await promote({
+      jobs: [following],
+      running: 'operation-9',
+      refusal: new Transient('gcp.connection-lost', 'lost'),
+    });
+    expect(did).toEqual(['claimed', 'called', 'waited for operation-9']);
+    expect(error).toBeUndefined();
+  });
+});
