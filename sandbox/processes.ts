@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { compiled } from './compiled.ts';
+import { guarded } from './servers/command.ts';
 
 export interface BotProcesses {
   readonly role: 'bot' | 'worker';
@@ -10,7 +12,7 @@ export interface BotProcesses {
   kill(signal: NodeJS.Signals): void;
   close(): Promise<void>;
 }
-const entry = new URL('../src/main.js', import.meta.url).pathname;
+const entry = compiled('src/main.js');
 const graceMs = 10_000;
 
 /** Production's own entry point, configured by its environment alone; resolves when it says that it is ready. */
@@ -19,7 +21,9 @@ export async function startBot(
   environment: Readonly<Record<string, string>>,
   options: { readonly log?: string; readonly environment?: Readonly<Record<string, string>> } = {},
 ): Promise<BotProcesses> {
-  const child = spawn(process.execPath, ['--enable-source-maps', entry, role], {
+  // A bot that outlived a killed sandbox would answer in the next one's Slack.
+  const [program, args] = guarded({ program: process.execPath, args: ['--enable-source-maps', entry, role] }, 'KILL');
+  const child = spawn(program, args, {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], LC_ALL: 'C.UTF-8', ...environment, ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

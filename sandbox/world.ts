@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { compiled, ofProject } from './compiled.ts';
 import { createGoogle } from './google/google.ts';
 import { createDeployments } from './kubernetes/deployments.ts';
 import { createKubernetesServer } from './kubernetes/server.ts';
@@ -67,7 +68,7 @@ export async function openWorld(request: WorldRequest) {
     const ledger = createLedger();
     const flags = new Map<string, string>();
     const deployments = createDeployments({
-      podEntry: new URL('./pods/pod.js', import.meta.url).pathname,
+      podEntry: compiled('sandbox/pods/pod.js'),
       ledger,
       graceMs: 2_000,
       flipper: () => kubernetes.flipper(),
@@ -118,7 +119,7 @@ export async function openWorld(request: WorldRequest) {
       CLOUDSQL_PATCHED_ROLE: 'cloudsqlpatched',
       PGPORT: String(port),
       REDIS_URL: servers.redis.url,
-      SERVICES_DIR: new URL('../../services', import.meta.url).pathname,
+      SERVICES_DIR: ofProject('services'),
       ...request.environment,
     };
     const processes = new Set<BotProcesses>();
