@@ -1,8 +1,9 @@
 // The main job, hands-free. The first line comes before anything heavy is loaded.
 import { parseArgs } from 'node:util';
+import { banner, orUsage } from './banner.ts';
 import { demoFlags, demoOptions } from './options.ts';
 
-const usage = `npm run demo [-- --environment production] [--scale N] [--google-latency MS] [--inject-difference] [--json FILE] [--keep]
+const usage = `npm run demo [-- --environment production] [--scale N] [--google-latency MS] [--inject-difference] [--json FILE]
 
   --environment production  a staging run first, then production with two approvers
   --scale N                 10 is about 200 MB (default)
@@ -10,22 +11,11 @@ const usage = `npm run demo [-- --environment production] [--scale N] [--google-
   --inject-difference       changes a row on the new server before the cutover: the validation must find it and give the writes back
   --json FILE               writes the report`;
 
-const parsed = parse();
+const parsed = orUsage(usage, () => demoOptions(parseArgs({ options: demoFlags, strict: true }).values));
 if (parsed.help) {
   console.log(usage);
   process.exit(0);
 }
-console.log(
-  ' pgupgrade demo · REAL PostgreSQL 15→17, pglogical, Redis, writers · STAND-INS for Slack, Google, Kubernetes · no root, no account',
-);
+console.log(banner('demo'));
 const { play } = await import('./play.ts');
 process.exit(await play(parsed));
-
-function parse() {
-  try {
-    return demoOptions(parseArgs({ options: demoFlags, strict: true }).values);
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
-    process.exit(2);
-  }
-}

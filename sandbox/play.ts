@@ -1,15 +1,12 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { openCast } from './cast.ts';
 import { narrate } from './narrator.ts';
 import { type Observed, observe } from './observe.ts';
-import type { DemoOptions } from './options.ts';
-import { packageBar } from './package-bar.ts';
-import { cacheDirectory } from './servers/cache.ts';
+import { type DemoOptions, defaultPort } from './options.ts';
+import { openStage } from './stage.ts';
 import { tamper } from './tamper.ts';
-import { openWorld, type World } from './world.ts';
+import type { World } from './world.ts';
 
-const ports = { slack: 4390, google: 4391, kubernetes: 4392 };
 /** No run of the demo takes longer without something being wrong. */
 const patienceMs = 20 * 60_000;
 
@@ -25,20 +22,9 @@ interface RunReport {
 /** Plays the whole procedure; gives the exit code: 0 only if it finished, nothing was lost and every step is done. */
 export async function play(options: DemoOptions): Promise<number> {
   const began = Date.now();
-  const environments = options.environment === 'production' ? ['staging', 'production'] : ['staging'];
-  const world = await openWorld({
-    workDir: join(await cacheDirectory(), 'work', 'demo'),
-    environments,
-    scale: options.scale,
-    latencyMs: options.googleLatencyMs,
-    ports,
-    onProgress: packageBar(print),
-  });
-  const stop = onInterrupt(world);
+  const stage = await openStage({ ...options, name: 'demo', port: defaultPort, interrupted: 130, print });
+  const { world } = stage;
   try {
-    print(` [1/3] servers, seed and stand-ins are up after ${seconds(Date.now() - began)} · watch: ${world.info().slack}`);
-    await Promise.all([world.start('worker'), world.start('bot')]);
-    await world.slack.waitForSockets(1, 30_000);
     print(
       ` [2/3] source up · ${world.deployments.list().reduce((sum, { replicas }) => sum + replicas, 0)} pods, 1 of them a writer that nobody told the bot about`,
     );
@@ -46,7 +32,7 @@ export async function play(options: DemoOptions): Promise<number> {
     openCast(world, { requesterTries: options.environment === 'production', onTrouble: (words) => print(` ! ${words}`) });
     if (options.injectDifference) tamper(world, 'staging', print);
     const runs: { readonly report: RunReport; readonly observed: Observed }[] = [];
-    for (const environment of environments) {
+    for (const { name: environment } of world.environments) {
       const report = await run(world, environment);
       await world.settled(environment);
       runs.push({ report, observed: await observe(world, environment) });
@@ -66,8 +52,7 @@ export async function play(options: DemoOptions): Promise<number> {
       );
     return good ? 0 : 1;
   } finally {
-    stop();
-    await world.close();
+    await stage.close();
   }
 }
 
@@ -93,19 +78,6 @@ function summary(report: RunReport, observed: Observed): string {
     `       ${observed.acknowledged} acknowledged writes: ${observed.lost.length} lost, ${observed.doubled} doubled · outages that the pods saw: ${outages || 'none'}`,
     `       ${observed.destination.name} is PostgreSQL ${observed.destination.version}; ${observed.partitionsOnDestination} partitions were made there`,
   ].join('\n');
-}
-
-function onInterrupt(world: World): () => void {
-  const end = () => {
-    print('\n stopping …');
-    void world.close().finally(() => process.exit(130));
-  };
-  process.once('SIGINT', end);
-  process.once('SIGTERM', end);
-  return () => {
-    process.removeListener('SIGINT', end);
-    process.removeListener('SIGTERM', end);
-  };
 }
 
 function print(line: string): void {

@@ -18,6 +18,7 @@ export interface WorldLook {
   readonly doubled: number;
   readonly lagBytes: number;
   readonly retainedWalBytes: number;
+  readonly flags: Readonly<Record<string, string>>;
 }
 const everyMs = 1_000;
 
@@ -26,10 +27,12 @@ export function createWatch({
   fleet,
   ledger,
   deployments,
+  flags,
 }: {
   readonly fleet: Fleet;
   readonly ledger: Ledger;
   readonly deployments: Deployments;
+  readonly flags: Map<string, string>;
 }) {
   const listeners = new Set<(look: WorldLook) => void>();
   const clients = new Map<string, pg.Client>();
@@ -100,6 +103,7 @@ export function createWatch({
       doubled: counted.doubled,
       lagBytes: ahead.lag,
       retainedWalBytes: ahead.retained,
+      flags: Object.fromEntries(flags),
     };
   }
 
@@ -117,6 +121,11 @@ export function createWatch({
         listeners.delete(listener);
         if (listeners.size === 0) clearTimeout(timer);
       };
+    },
+    flip(name: string, state: 'on' | 'off'): boolean {
+      if (!flags.has(name)) return false;
+      flags.set(name, state);
+      return true;
     },
     /** Every write of these pods that was acknowledged must be on that server, once. */
     async count(

@@ -66,7 +66,7 @@ export async function openWorld(request: WorldRequest) {
     closers.push(() => google.close());
 
     const ledger = createLedger();
-    const flags = new Map<string, string>();
+    const flags = new Map([['ASYNC_AUDIENCE_CREATION_ENABLED', 'off']]);
     const deployments = createDeployments({
       podEntry: compiled('sandbox/pods/pod.js'),
       ledger,
@@ -95,7 +95,7 @@ export async function openWorld(request: WorldRequest) {
     const kubeconfig = join(request.workDir, 'kubeconfig');
     await writeFile(kubeconfig, kubernetes.kubeconfig(), { mode: 0o600 });
 
-    const watch = createWatch({ fleet: servers.fleet, ledger, deployments });
+    const watch = createWatch({ fleet: servers.fleet, ledger, deployments, flags });
     closers.push(() => watch.close());
     const slack = createSlack({ port: await portOr(request.ports?.slack ?? 0), users: people, channels, usergroups: groups, world: watch });
     const slackUrl = await slack.listen();

@@ -148,6 +148,14 @@ export function createHttpServer(workspace: Workspace, human: Human, sockets: ()
     return true;
   }
 
+  /** The switches of the page's panel. */
+  function flip(response: ServerResponse, name: string, state: string): void {
+    const known = state === 'on' || state === 'off';
+    const flipped = known && (workspace.options.world?.flip?.(name, state) ?? false);
+    const error = known ? `there is no flag ${name}` : `a flag is on or off, not "${state}"`;
+    json(response, flipped ? { ok: true } : { ok: false, error }, flipped ? 200 : 400);
+  }
+
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', workspace.base());
     const path = url.pathname;
@@ -163,6 +171,7 @@ export function createHttpServer(workspace: Workspace, human: Human, sockets: ()
       return send(response, reply.status, 'text/plain', reply.body);
     }
     if (path.startsWith('/_human/') && request.method === 'POST') return humanVerb(response, path.slice('/_human/'.length), raw);
+    if (path.startsWith('/_flags/') && request.method === 'POST') return flip(response, path.slice('/_flags/'.length), raw.toString());
     if (path.startsWith('/files/')) return file(response, path.split('/')[2] ?? '');
     if (look(request, response, path)) return undefined;
     return asset(response, path === '/' || path.startsWith('/archives/') ? 'index.html' : path.slice(1));

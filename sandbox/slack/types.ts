@@ -141,6 +141,8 @@ export interface WorldFrame {
   readonly doubled: number;
   readonly lagBytes: number | null;
   readonly retainedWalBytes: number | null;
+  /** Feature flags of the service by name: `on` or `off`. */
+  readonly flags?: Readonly<Record<string, string>>;
 }
 export interface WorldSide {
   readonly name: string;
@@ -150,6 +152,8 @@ export interface WorldSide {
 export interface World {
   /** Calls back with every new frame (and at once with the last one, if there is one). Gives the function that ends it. */
   subscribe(listener: (frame: WorldFrame) => void): () => void;
+  /** What a person does who flips a feature flag by hand; false: there is no such flag. */
+  flip?(name: string, state: 'on' | 'off'): boolean;
 }
 
 export interface SlackOptions {

@@ -1,4 +1,4 @@
-import { byId, el } from './dom.js';
+import { byId, el, toast } from './dom.js';
 
 const KEPT = 120;
 const frames = [];
@@ -34,6 +34,28 @@ function pods(frame) {
     el('tbody', {}, frame.pods.map((pod) => el('tr', {}, el('td', {}, pod.name), el('td', { title: pod.server }, el('span', { className: `dot ${tone(pod)}` }), pod.server?.split('-').at(-1) ?? 'nowhere'), el('td', {}, pod.acknowledged.toLocaleString()), el('td', { className: pod.failed > 0 ? 'warn' : '' }, pod.failed.toLocaleString())))));
 }
 
+async function flip(name, box) {
+  const response = await fetch(`/_flags/${name}`, { method: 'POST', body: box.checked ? 'on' : 'off' });
+  if (response.ok) return;
+  box.checked = !box.checked;
+  toast((await response.json()).error);
+}
+
+/** Each switch is made once: one that is drawn anew every second would lose the focus. */
+function flags(states) {
+  const place = byId('world-flags');
+  place.hidden = Object.keys(states).length === 0;
+  for (const [name, state] of Object.entries(states)) {
+    let box = place.querySelector(`[data-flag="${name}"]`);
+    if (!box) {
+      box = el('input', { type: 'checkbox', role: 'switch', 'data-flag': name, onchange: (event) => void flip(name, event.target) });
+      place.append(el('label', { className: 'flag' }, box, el('code', {}, name), el('b', {})));
+    }
+    box.checked = state === 'on';
+    box.parentElement.lastChild.textContent = state;
+  }
+}
+
 function draw(frame) {
   const series = (read) => frames.map(read);
   const bad = frame.lost + frame.doubled > 0;
@@ -60,5 +82,6 @@ export function followWorld(there) {
     frames.push(frame);
     if (frames.length > KEPT) frames.shift();
     draw(frame);
+    flags(frame.flags ?? {});
   };
 }
