@@ -1,4 +1,4 @@
-import type { Instance, InstanceSettings } from './types.ts';
+import type { CloudSql, Instance, InstanceSettings } from './types.ts';
 
 /** What of a backup configuration people set; the rest is output. */
 const fields = [
@@ -25,11 +25,25 @@ export function backupChanges(instance: Instance, wanted: InstanceSettings): rea
   );
 }
 
-export function backupPatch(wanted: InstanceSettings): Backups {
+function backupPatch(wanted: InstanceSettings): Backups {
   const then: Backups = wanted.backupConfiguration ?? {};
   return Object.fromEntries(fields.flatMap((field) => (then[field] === undefined ? [] : [[field, then[field]]])));
 }
 
 function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a ?? false) === JSON.stringify(b ?? false);
+}
+
+/** Backs `name` up as `wanted` says and waits. Turning point-in-time recovery on may restart the instance. */
+export async function restoreBackups(
+  cloudSql: CloudSql,
+  name: string,
+  wanted: InstanceSettings,
+  signal: AbortSignal,
+  made: (operation: string) => Promise<void> = async () => undefined,
+): Promise<void> {
+  const settingsVersion = (await cloudSql.instance(name))?.settings?.settingsVersion ?? null;
+  const operation = await cloudSql.patchInstance(name, { settings: { settingsVersion, backupConfiguration: backupPatch(wanted) } });
+  await made(operation);
+  await cloudSql.wait(operation, { signal, timeoutMs: 15 * 60_000 });
 }

@@ -15,6 +15,11 @@ interface Case {
   /** An operation that is found running after the call. */
   readonly running?: string;
   readonly slots?: number;
+  /** An operation that an earlier try recorded, and whether it has ended. */
+  readonly recorded?: string;
+  readonly recordedDone?: boolean;
+  readonly pitr?: 'after' | 'inside-write-stop';
+  readonly patchFails?: boolean;
 }
 const following: MigrationJob = { state: 'RUNNING', phase: 'CDC' };
 const completed: MigrationJob = { state: 'COMPLETED' };
@@ -26,6 +31,10 @@ async function promote({
   jobs,
   running,
   slots = 1,
+  recorded,
+  recordedDone = false,
+  pitr = 'after',
+  patchFails = false,
 }: Case): Promise<{ readonly did: readonly string[]; readonly error: unknown }> {
   const did: string[] = [];
   let read = 0;
@@ -34,7 +43,17 @@ async function promote({
     look: async (text: string) => (text.includes('pglogical_output') ? Array.from({ length: slots }, () => slot) : []),
   } as Partial<Sql> as Sql;
   const clients = {
-    target: { databases: {}, destination: 'new', secrets: {} },
+    target: { databases: {}, destination: 'new', secrets: {}, cutover: { pitr } },
+    cloudSql: {
+      instance: async () => ({ settings: { settingsVersion: '3' } }),
+      patchInstance: async () => {
+        did.push('backed up');
+        return 'operation-2';
+      },
+      wait: async () => {
+        if (patchFails) throw new NeedsHuman('gcp.operation-failed', 'the patch failed', { remedy: 'look' });
+      },
+    },
     postgres: { database: async () => sql },
     dataMigration: {
       job: async () => jobs[Math.min(read++, jobs.length - 1)],
@@ -45,6 +64,7 @@ async function promote({
         if (refusal) throw refusal;
         return 'operation-1';
       },
+      operation: async (name: string) => ({ name, done: recordedDone }),
       wait: async (operation: string) => void did.push(`waited for ${operation}`),
     },
   } as Partial<Record<keyof Clients, unknown>> as Clients;
@@ -56,6 +76,7 @@ async function promote({
     },
     promotionRefused: async () => void did.push('refused'),
   };
+  if (recorded !== undefined) await run.record('operation', recorded);
   try {
     await promoteDestination.apply?.(clients, run);
     return { did, error: undefined };
@@ -102,5 +123,23 @@ describe('the promotion', () => {
     });
     expect(did).toEqual(['claimed', 'called', 'waited for operation-9']);
     expect(error).toBeUndefined();
+  });
+  it('adopts the operation that an earlier try recorded while it runs', async () => {
+    expect((await promote({ jobs: [following], recorded: 'operation-0' })).did).toEqual(['claimed', 'waited for operation-0']);
+  });
+  it('is called anew when the recorded operation of an earlier try has ended', async () => {
+    expect((await promote({ jobs: [following], recorded: 'operation-0', recordedDone: true })).did).toEqual([
+      'claimed',
+      'called',
+      'waited for operation-1',
+    ]);
+  });
+  it('turns the backups on before anybody connects where the service file puts it there', async () => {
+    const { did, error } = await promote({ jobs: [following], pitr: 'inside-write-stop' });
+    expect(did.at(-1)).toBe('backed up');
+    expect(error).toBeUndefined();
+  });
+  it('does not hold the write stop when the backups cannot be turned on', async () => {
+    expect((await promote({ jobs: [following], pitr: 'inside-write-stop', patchFails: true })).error).toBeUndefined();
   });
 });

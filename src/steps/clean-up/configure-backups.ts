@@ -1,6 +1,6 @@
 import type { Clients } from '../../clients.ts';
 import { blocked, done, type Step, todo } from '../../engine/step.ts';
-import { backupChanges, backupPatch } from '../../gcp/backup-settings.ts';
+import { backupChanges, restoreBackups } from '../../gcp/backup-settings.ts';
 import type { InstanceSettings } from '../../gcp/types.ts';
 
 /** Schedule, retention and point-in-time recovery as the source had them. Only turning PITR on may restart the instance. */
@@ -30,19 +30,12 @@ export const configureBackups: Step<Pick<Clients, 'target' | 'cloudSql'>> = {
     const wanted = run.recall<InstanceSettings>('source-settings', 'create-destination') ?? {};
     const instance = await cloudSql.instance(target.destination);
     await run.record('before', instance?.settings?.backupConfiguration ?? {});
-    const operation = await cloudSql.patchInstance(target.destination, {
-      settings: { settingsVersion: instance?.settings?.settingsVersion ?? null, backupConfiguration: backupPatch(wanted) },
-    });
-    await run.record('operation', operation);
-    await cloudSql.wait(operation, { signal: run.signal, timeoutMs: 15 * 60_000 });
+    await restoreBackups(cloudSql, target.destination, wanted, run.signal, (operation) => run.record('operation', operation));
   },
 
   async undo({ target, cloudSql }, run) {
     const before = run.recall<InstanceSettings['backupConfiguration']>('before');
     if (!before || !(await cloudSql.instance(target.destination))) return;
-    await cloudSql.wait(
-      await cloudSql.patchInstance(target.destination, { settings: { backupConfiguration: backupPatch({ backupConfiguration: before }) } }),
-      { signal: run.signal, timeoutMs: 15 * 60_000 },
-    );
+    await restoreBackups(cloudSql, target.destination, { backupConfiguration: before }, run.signal);
   },
 };

@@ -1,7 +1,9 @@
 import type { Clients } from '../../clients.ts';
 import { done, type RunView, type Step, todo, waiting } from '../../engine/step.ts';
 import { NeedsHuman, Transient } from '../../errors.ts';
+import { restoreBackups } from '../../gcp/backup-settings.ts';
 import { migrationJobId } from '../../gcp/names.ts';
+import type { InstanceSettings } from '../../gcp/types.ts';
 import { currentUser, type Membership } from '../../postgres/membership.ts';
 import { migrationSlots } from '../../postgres/migration-slots.ts';
 import { lookAtSequences, raiseSequences } from '../../postgres/sequences.ts';
@@ -60,6 +62,7 @@ export const promoteDestination: Step<Needs> = {
     });
     await run.record('raised', look.raises.length);
     await dropIdleSlots(clients);
+    if (clients.target.cutover.pitr === 'inside-write-stop') await backUpAgain(clients, run);
   },
 
   undo: { irreversible: 'the new instance is promoted: the old one no longer receives its data except by the way back' },
@@ -69,10 +72,12 @@ export const promoteDestination: Step<Needs> = {
 async function promote({ dataMigration, postgres }: Needs, run: RunView): Promise<void> {
   const id = migrationJobId(run);
   const wait = { signal: run.signal, timeoutMs: promotesWithinMs, everyMs: 500 };
-  const underWay = async () =>
-    run.recall<string>('operation') ??
-    (await dataMigration.runningOperations(id)).find(({ metadata }) => metadata?.['verb'] === 'promote')?.name ??
-    undefined;
+  const underWay = async () => {
+    const recorded = run.recall<string>('operation');
+    // One of an earlier try that has ended says nothing about this one.
+    if (recorded !== undefined && !(await dataMigration.operation(recorded)).done) return recorded;
+    return (await dataMigration.runningOperations(id)).find(({ metadata }) => metadata?.['verb'] === 'promote')?.name ?? undefined;
+  };
   const job = await dataMigration.job(id);
   if (job?.state === 'COMPLETED') return;
   let operation = await underWay();
@@ -98,6 +103,17 @@ async function promote({ dataMigration, postgres }: Needs, run: RunView): Promis
       now?.state === 'RUNNING' && ['CDC', 'READY_FOR_PROMOTE'].includes(now.phase ?? '') && (await migrationSlots(postgres)).length > 0;
     if (error instanceof NeedsHuman && replicating) await run.promotionRefused(error.message);
     throw error;
+  }
+}
+
+/** Nobody is connected yet, so a restart is felt by nobody. It must not hold the write stop: what fails here is left to `configure-backups`. */
+async function backUpAgain({ target, cloudSql }: Needs, run: RunView): Promise<void> {
+  const wanted = run.recall<InstanceSettings>('source-settings', 'create-destination') ?? {};
+  try {
+    await restoreBackups(cloudSql, target.destination, wanted, run.signal);
+  } catch (error) {
+    run.signal.throwIfAborted();
+    await run.record('backups-later', error instanceof Error ? error.message : String(error));
   }
 }
 
