@@ -30,20 +30,28 @@ export async function promote(google: Google, job: JobState): Promise<void> {
         return found.rows as SequenceValue[];
       }),
     );
-  for (const database of job.databases) {
-    await asAdmin(ends.destination, database, async (client) => {
-      for (const { schema, name, last, start } of sequences.get(database) ?? [])
-        await client.query('select setval($1::text::regclass, $2::text::bigint, $3)', [
-          `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`,
-          last ?? start,
-          last !== null,
-        ]);
-      for (const subscription of job.subscriptions.get(database) ?? [])
-        await client.query('select pglogical.drop_subscription($1, true)', [subscription]);
-      await client.query('select pglogical.drop_node($1, true)', [`${jobId(job)}_destination`]);
-    });
-    job.subscriptions.delete(database);
-  }
+  await Promise.all(
+    job.databases.map(async (database) => {
+      await asAdmin(ends.destination, database, async (client) => {
+        for (const { schema, name, last, start } of sequences.get(database) ?? [])
+          await client.query('select setval($1::text::regclass, $2::text::bigint, $3)', [
+            `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`,
+            last ?? start,
+            last !== null,
+          ]);
+      });
+      // Each drop waits for its worker's end: a second, whatever there is to do. They do not wait for each other.
+      await Promise.all(
+        (job.subscriptions.get(database) ?? []).map((subscription) =>
+          asAdmin(ends.destination, database, (client) => client.query('select pglogical.drop_subscription($1, true)', [subscription])),
+        ),
+      );
+      await asAdmin(ends.destination, database, (client) =>
+        client.query('select pglogical.drop_node($1, true)', [`${jobId(job)}_destination`]),
+      );
+    }),
+  );
+  job.subscriptions.clear();
   ends.instance.instanceType = 'CLOUD_SQL_INSTANCE';
   delete ends.instance.masterInstanceName;
   job.promoted = true;
