@@ -9,6 +9,7 @@ import type { Sql } from './types.ts';
 /** The user of the connection profile of the source: the procedure's name. */
 export const migrationUser = 'migration';
 const reader: Grantee = { username: migrationUser, roleType: 'read' };
+const rounds = 3;
 
 export interface MigrationScope {
   readonly schemas: readonly string[];
@@ -68,15 +69,19 @@ export async function grantMigration(
 ): Promise<readonly Membership[]> {
   for (const statement of (await migrationGrants(sql, want)).patched) await sql.patched(statement);
   const memberships = await joinRoles(sql, (await scopeOf(sql, want)).grantors, ledger, record);
-  const { plain } = await migrationGrants(sql, want);
-  await sql.transaction(async (inside) => {
-    for (const statement of plain) await inside.change(statement);
-  });
-  const lacks = await migrationLacks(sql, want);
-  if (lacks.length > 0)
-    throw new NeedsHuman('postgres.grants-incomplete', `On the ${sql.side}, database ${sql.database}, ${describeMissing(lacks)}.`, {
-      remedy: 'Look who owns these objects, grant the right as that owner, then press Retry.',
+  // A table that somebody creates while the transaction is open gets neither its grants nor its defaults: the next round finds it.
+  for (let round = 1; ; round += 1) {
+    const { plain } = await migrationGrants(sql, want);
+    await sql.transaction(async (inside) => {
+      for (const statement of plain) await inside.change(statement);
     });
+    const lacks = await migrationLacks(sql, want);
+    if (lacks.length === 0) break;
+    if (round === rounds)
+      throw new NeedsHuman('postgres.grants-incomplete', `On the ${sql.side}, database ${sql.database}, ${describeMissing(lacks)}.`, {
+        remedy: 'Look who owns these objects, grant the right as that owner, then press Retry.',
+      });
+  }
   return memberships;
 }
 
