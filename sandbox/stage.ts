@@ -42,15 +42,17 @@ export async function openStage({ print, ...request }: StageRequest): Promise<St
   let world: World | undefined;
   let told = '';
   let timer: NodeJS.Timeout | undefined;
+  let interrupted = false;
 
   async function close(): Promise<void> {
     process.removeListener('SIGINT', interrupt);
     process.removeListener('SIGTERM', interrupt);
     clearInterval(timer);
-    await rm(infoFile(workDir), { force: true });
+    if (told !== '') await rm(infoFile(workDir), { force: true });
     await world?.close();
   }
   function interrupt(): void {
+    interrupted = true;
     print('\n stopping …');
     // Before the world is up: the servers started so far die with this process.
     void close().finally(() => process.exit(request.interrupted));
@@ -86,6 +88,8 @@ export async function openStage({ print, ...request }: StageRequest): Promise<St
     timer = setInterval(() => void tell(), refreshMs);
     return { world: raised, workDir, close };
   } catch (error) {
+    // What breaks because of the end is no news; the end itself exits.
+    if (interrupted) return new Promise<never>(() => undefined);
     await close();
     throw error;
   }

@@ -20,7 +20,8 @@ let ending = false;
 let sequence = 0;
 
 function tell(message: PodMessage): void {
-  process.send?.(message);
+  // A killed supervisor's pipe may break before `disconnect` is heard.
+  process.send?.(message, undefined, undefined, () => undefined);
 }
 
 async function connect(): Promise<pg.Client> {
