@@ -31,13 +31,14 @@ export function certificateHandlers(google: Google): Handlers {
       const instance = at(params);
       const cluster = clusterOf(google, instance);
       const { project, name } = instance;
-      refuseWhileBusy(google, project, name);
       const { commonName } = body;
       if (!commonName) throw invalid('Invalid request: commonName is required.');
+      // Signed before it is asked whether it may be: two insertions at once must not both find the name free.
+      const { certificate, privateKey, sha1Fingerprint, expirationTime } = await cluster.clientCertificate(commonName);
+      refuseWhileBusy(google, project, name);
       if ([...instance.certificates.values()].some((one) => one.commonName === commonName))
         throw exists(`A client certificate named ${commonName} already exists.`);
       if (instance.certificates.size >= limit) throw precondition(`Invalid request: an instance has at most ${limit} client certificates.`);
-      const { certificate, privateKey, sha1Fingerprint, expirationTime } = await cluster.clientCertificate(commonName);
       const certInfo = {
         kind: 'sql#sslCert',
         commonName,
