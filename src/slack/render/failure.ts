@@ -17,14 +17,16 @@ export function renderFailure(failed: Stopped, index: number, then: RunState, vi
   const open = answer === undefined && view.state.blocked?.step === failed.step && view.state.blocked.at === failed.at;
   const verb = failed.undoing ? 'could not take back' : 'stopped at';
   const writes = writesSentence(then);
+  // The log's sentence ends with the state of the writes for those who read it there; here it has a place of its own.
+  const what = safe(failed.reason.replace(/ Writes are (on|OFF[^.]*)\.$/, ''));
   const off = open ? clock(view) : undefined;
   const buttons = [
     ...failureButtons(view.state, view.shape),
     ...(mayAbort(view.state, view.shape) ? [button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' })] : []),
   ];
-  return message(`${run} ${verb} ${title}: ${safe(failed.reason)} ${writes}`, [
+  return message(`${run} ${verb} ${title}: ${what} ${writes}`, [
     section(`❌ *${run} ${verb} ${title}*${attempt > 1 ? ` (attempt ${attempt})` : ''}`),
-    section(`*What*  ${safe(failed.reason)}`, `*Now*  ${writes} ${standing(failed)}`, `*Remedy*  ${safe(failed.remedy)}`),
+    section(`*What*  ${what}`, `*Now*  ${writes} ${standing(failed)}`, `*Remedy*  ${safe(failed.remedy)}`),
     ...(off ? [section(off)] : []),
     ...(open
       ? [
