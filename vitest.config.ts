@@ -9,7 +9,6 @@ const project = (name: string, timeout: number) => ({
     hookTimeout: timeout,
     // One world at a time: two cores carry one set of servers.
     fileParallelism: name === 'unit',
-    ...(name === 'unit' ? {} : { sequence: { groupOrder: 1 } }),
   },
 });
 
