@@ -54,12 +54,19 @@ export async function replicasNow(
   return now;
 }
 
+/** What of a run's ledger `tellByHand` needs. */
+interface Told {
+  recall<T>(key: string): T | undefined;
+  record(key: string, value: unknown): Promise<void>;
+}
+
 /**
- * An undo cannot ask: what people did by hand is said once as NeedsHuman `workloads.by-hand`, and taken as done at the
- * Retry. `said` tells whether it was; `say` remembers it.
+ * An undo cannot ask: what people did by hand is said as NeedsHuman `workloads.by-hand`, and taken as done at the
+ * Retry. The next undo of the same run says it anew, or a second give-back would leave them stopped.
  */
-export async function tellByHand(lines: readonly string[], said: boolean, say: () => Promise<void>): Promise<void> {
-  if (lines.length === 0 || said) return;
-  await say();
+export async function tellByHand(lines: readonly string[], run: Told): Promise<void> {
+  if (lines.length === 0) return;
+  if (run.recall('by hand') === true) return run.record('by hand', false);
+  await run.record('by hand', true);
   throw new NeedsHuman('workloads.by-hand', `People have to do this by hand: ${lines.join('; ')}.`, { remedy: 'Do it, then press Retry.' });
 }

@@ -29,7 +29,7 @@ export const configureBackups: Step<Pick<Clients, 'target' | 'cloudSql'>> = {
   async apply({ target, cloudSql }, run) {
     const wanted = run.recall<InstanceSettings>('source-settings', 'create-destination') ?? {};
     const instance = await cloudSql.instance(target.destination);
-    await run.record('before', instance?.settings?.backupConfiguration ?? {});
+    if (run.recall('before') === undefined) await run.record('before', instance?.settings?.backupConfiguration ?? {});
     await restoreBackups(cloudSql, target.destination, wanted, run.signal, (operation) => run.record('operation', operation));
   },
 

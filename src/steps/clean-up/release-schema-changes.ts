@@ -44,9 +44,7 @@ export const releaseSchemaChanges: Step<Needs> = {
       held(target).flatMap(({ name, workload }) => (workload.afterSwitch === undefined ? [] : [{ name, replicas: workload.afterSwitch }])),
       run.signal,
     );
-    await tellByHand(run.answer === undefined ? [] : flagTasks(target.flags, 'during'), run.recall('by hand') === true, () =>
-      run.record('by hand', true),
-    );
+    await tellByHand(run.answer === undefined ? [] : flagTasks(target.flags, 'during'), run);
   },
 };
 

@@ -6,6 +6,7 @@ import { held } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand, type Wanted } from '../../workloads/replicas.ts';
 
 type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres'>;
+const keepFingerprint = 'keep a fingerprint of the schema';
 
 /** New tables and partitions are not replicated, and nothing says so: nobody may make any while data is copied. */
 export const holdSchemaChanges: Step<Needs> = {
@@ -17,9 +18,10 @@ export const holdSchemaChanges: Step<Needs> = {
     const { target, workloads } = clients;
     const look = await lookAtReplicas(workloads, wanted(clients));
     const plan = [...(await flagChanges(workloads, target.flags, 'during')), ...look.changes];
-    if (plan.length > 0 || !run.recall('fingerprint')) return todo([...plan, 'keep a fingerprint of the schema']);
+    if (plan.length > 0) return todo([...plan, keepFingerprint]);
     const byHand = [...flagTasks(target.flags, 'during'), ...look.byHand];
     if (byHand.length > 0 && run.answer === undefined) return task(byHand, 'the schema’s fingerprint, again before the cutover');
+    if (!run.recall('fingerprint')) return todo([keepFingerprint]);
     return done(
       [
         ...Object.entries(target.flags).map(([name, { during }]) => `${name} ${during}`),
@@ -35,6 +37,9 @@ export const holdSchemaChanges: Step<Needs> = {
     await run.record('replicas', await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas')));
     await setFlags(workloads, target.flags, 'during', run.recall<FlagsBefore>('flags'), (before) => run.record('flags', before));
     await scaleTo(workloads, wanted(clients), run.signal);
+    // Until people have done their part the schema may still change.
+    const byHand = [...flagTasks(target.flags, 'during'), ...(await lookAtReplicas(workloads, wanted(clients))).byHand];
+    if (byHand.length > 0 && run.answer === undefined) return;
     const prints: Record<string, { hash: string; objects: number }> = {};
     for (const [database, { schemas }] of Object.entries(target.databases)) {
       const { hash, objects } = await fingerprint(await postgres.database('source', database), schemas);
@@ -55,11 +60,12 @@ async function letGo(clients: Needs, run: RunView): Promise<void> {
     held(target).flatMap(({ name }) => (before[name] === undefined ? [] : [{ name, replicas: before[name] }])),
     run.signal,
   );
+  await run.record('fingerprint', null);
   const byHand = [
     ...flagTasks(target.flags, 'before'),
     ...held(target).flatMap(({ name }) => (workloads.driver(name) === 'manual' ? [`run ${name} with its former replicas`] : [])),
   ];
-  await tellByHand(run.answer === undefined ? [] : byHand, run.recall('by hand') === true, () => run.record('by hand', true));
+  await tellByHand(run.answer === undefined ? [] : byHand, run);
 }
 
 function wanted({ target }: Needs): readonly Wanted[] {

@@ -61,7 +61,7 @@ export const registerCustomTypes: Step<Needs> = {
     const byHand = Object.values(target.customTypes).flatMap(({ setting, workloads: names }) =>
       names.filter((name) => workloads.driver(name) === 'manual').map((name) => `${name}: take the new OID out of ${setting}`),
     );
-    await tellByHand(run.answer === undefined ? [] : byHand, run.recall('by hand') === true, () => run.record('by hand', true));
+    await tellByHand(run.answer === undefined ? [] : byHand, run);
   },
 };
 

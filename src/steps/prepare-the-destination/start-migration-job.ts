@@ -28,6 +28,8 @@ export const startMigrationJob: Step<Pick<Clients, 'target' | 'dataMigration' | 
   },
 
   async apply({ dataMigration }, run) {
+    // A second start is refused.
+    if (started.has((await dataMigration.job(migrationJobId(run)))?.state ?? '')) return;
     const operation = await dataMigration.start(migrationJobId(run));
     await run.record('operation', operation);
     await dataMigration.wait(operation, { signal: run.signal, timeoutMs: 15 * 60_000 });

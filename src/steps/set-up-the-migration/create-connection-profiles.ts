@@ -40,16 +40,18 @@ export const createConnectionProfiles: Step<Needs> = {
   },
 
   async apply(clients, run) {
+    const { dataMigration } = clients;
+    const wait = { signal: run.signal, timeoutMs: 10 * 60_000 };
     for (const side of sides) {
       const id = profileId(run, side);
-      if (await clients.dataMigration.connectionProfile(id)) continue;
-      const operation = await clients.dataMigration.createConnectionProfile(
-        id,
-        await bodyOf(side, clients, run),
-        requestId(run, `create ${id}`),
-      );
+      const begun = run.recall<string>(`operation ${side}`);
+      if (begun !== undefined && !(await dataMigration.operation(begun)).done) await dataMigration.wait(begun, wait);
+      if (await dataMigration.connectionProfile(id)) continue;
+      // Under the id of a request that was carried out Google makes nothing again, not even what was deleted meanwhile.
+      const request = requestId(run, `create ${id} after ${begun ?? 'nothing'}`);
+      const operation = await dataMigration.createConnectionProfile(id, await bodyOf(side, clients, run), request);
       await run.record(`operation ${side}`, operation);
-      await clients.dataMigration.wait(operation, { signal: run.signal, timeoutMs: 10 * 60_000 });
+      await dataMigration.wait(operation, wait);
     }
   },
 

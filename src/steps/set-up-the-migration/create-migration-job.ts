@@ -27,6 +27,10 @@ export const createMigrationJob: Step<Pick<Clients, 'target' | 'dataMigration'>>
 
   async apply({ target, dataMigration }, run) {
     const id = migrationJobId(run);
+    const wait = { signal: run.signal, timeoutMs: 10 * 60_000 };
+    const begun = run.recall<string>('operation');
+    if (begun !== undefined && !(await dataMigration.operation(begun)).done) await dataMigration.wait(begun, wait);
+    if (await dataMigration.job(id)) return;
     const operation = await dataMigration.createJob(
       id,
       {
@@ -40,10 +44,11 @@ export const createMigrationJob: Step<Pick<Clients, 'target' | 'dataMigration'>>
         performanceConfig: { dumpParallelLevel: 'MAX' },
         labels: { 'managed-by': 'pgupgrade', 'pgupgrade-run': run.uid },
       },
-      requestId(run, `create ${id}`),
+      // Under the id of a request that was carried out Google makes nothing again, not even what was deleted meanwhile.
+      requestId(run, `create ${id} after ${begun ?? 'nothing'}`),
     );
     await run.record('operation', operation);
-    await dataMigration.wait(operation, { signal: run.signal, timeoutMs: 10 * 60_000 });
+    await dataMigration.wait(operation, wait);
   },
 
   async undo({ dataMigration }, run) {

@@ -22,7 +22,9 @@ export const demoteDestination: Step<Pick<Clients, 'target' | 'cloudSql' | 'data
     return todo([`demote ${target.destination}; Google adds ${master}, which stands for the source`]);
   },
 
-  async apply({ dataMigration }, run) {
+  async apply({ target, cloudSql, dataMigration }, run) {
+    // A second demotion is refused.
+    if ((await cloudSql.instance(target.destination))?.instanceType === 'READ_REPLICA_INSTANCE') return;
     const operation = await dataMigration.demoteDestination(migrationJobId(run));
     await run.record('operation', operation);
     await dataMigration.wait(operation, { signal: run.signal, timeoutMs: 15 * 60_000 });

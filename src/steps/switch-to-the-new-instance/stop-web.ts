@@ -54,5 +54,5 @@ async function startAgain({ target, workloads }: Needs, run: RunView): Promise<v
   );
   const byHand =
     run.answer === undefined ? [] : names.filter((name) => workloads.driver(name) === 'manual').map((name) => `start ${name} again`);
-  await tellByHand(byHand, run.recall('by hand') === true, () => run.record('by hand', true));
+  await tellByHand(byHand, run);
 }

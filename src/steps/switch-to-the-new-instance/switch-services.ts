@@ -41,7 +41,7 @@ export const switchServices: Step<Needs> = {
     for (const { name, setting, value } of changes) if (value !== undefined) await clients.workloads.set(name, { [setting]: value });
     const byHand =
       run.answer === undefined ? [] : changes.filter(({ value }) => value === undefined).map((change) => changeText(change, replacements));
-    await tellByHand(byHand, run.recall('by hand') === true, () => run.record('by hand', true));
+    await tellByHand(byHand, run);
   },
 };
 

@@ -1,0 +1,83 @@
+import { closed, flow, gone, onDestination, onSource } from './outsider.ts';
+import type { Stage } from './stage.ts';
+
+/** What the laws have to know of one step beside the step itself. */
+export interface Fixture {
+  /** What the first look may say; `todo` where left out. Two: it depends on how fast the world is. */
+  readonly first?: readonly ('todo' | 'done' | 'task')[];
+  /** Why it is undone only on the way back of the whole run, not on its own. */
+  readonly onlyInReverseOrder?: string;
+  /** What a person does when asked; gives the answer. */
+  person?(stage: Stage): string;
+  /** What a person does when the undo says that something is to be taken back by hand. */
+  personUndoes?(stage: Stage): void;
+  /** What must be seen from outside once it is done, and once it is undone. */
+  applied?(stage: Stage): Promise<void>;
+  undone?(stage: Stage): Promise<void>;
+}
+
+const flag = 'ASYNC_AUDIENCE_CREATION_ENABLED';
+const flips = (now: 'on' | 'off', before: 'on' | 'off'): Pick<Fixture, 'person' | 'personUndoes'> => ({
+  person({ world }) {
+    world.flags.set(flag, now);
+    return '';
+  },
+  personUndoes: ({ world }) => void world.flags.set(flag, before),
+});
+const plain: Fixture = {};
+/** There is nothing to do: the look itself is the step. */
+const looks: Fixture = { first: ['done'] };
+const fastOrSlow: Fixture = { first: ['todo', 'done'] };
+
+/** One entry a step of the runbook, in its order. A step without one, or one without a step, fails the suite. */
+export const fixtures: Readonly<Record<string, Fixture>> = {
+  preflight: looks,
+  'create-destination': plain,
+  'back-up-source': plain,
+  'enable-replication-flags': plain,
+  'create-migration-user': plain,
+  'grant-migration-user': plain,
+  'drop-deferrable-constraints': plain,
+  'add-missing-primary-keys': plain,
+  'create-client-certificate': plain,
+  'create-connection-profiles': plain,
+  'create-migration-job': {
+    onlyInReverseOrder: 'Google deletes the destination’s connection profile with the job, and the next job needs it',
+  },
+  'demote-destination': plain,
+  'verify-migration-job': plain,
+  'create-destination-users': plain,
+  'hold-schema-changes': { first: ['task'], ...flips('on', 'off') },
+  'start-migration-job': {
+    onlyInReverseOrder: 'the slots are dropped with it, and a job without its slots cannot go on: only a new one can start',
+  },
+  'wait-for-sync': looks,
+  'grant-destination-roles': plain,
+  'analyze-destination': plain,
+  'register-custom-types': plain,
+  'validate-live': plain,
+  'prepare-switch': looks,
+  'rehearse-way-back': plain,
+  'approve-cutover': plain,
+  'stop-workers': { applied: gone('inapp-worker'), undone: flow('inapp-worker', onSource) },
+  'stop-web': { applied: gone('inapp-web'), undone: flow('inapp-web', onSource) },
+  // Nobody told the bot of this writer: only the fence keeps it out.
+  'fence-source': { applied: closed('adhoc'), undone: flow('adhoc', onSource) },
+  'drain-replication': fastOrSlow,
+  'synchronize-sequences': fastOrSlow,
+  validate: plain,
+  'promote-destination': plain,
+  'hand-over-ownership': plain,
+  'arm-way-back': plain,
+  'switch-services': plain,
+  'start-services': { applied: flow('inapp-', onDestination), undone: gone('inapp-') },
+  'back-up-destination': plain,
+  'configure-backups': plain,
+  'enable-high-availability': plain,
+  'restore-constraints': plain,
+  'refresh-materialized-views': plain,
+  'release-schema-changes': { ...flips('off', 'on') },
+  'import-into-terraform': { first: ['task'], person: () => 'https://github.com/example/me-infrastructure/pull/4711' },
+  'remove-external-sync-user': plain,
+  'remove-migration': plain,
+};
