@@ -4,13 +4,16 @@ import type { Sql } from './types.ts';
 
 /** Why the server does not take writes, or `undefined`: tried with a temporary table, which leaves nothing. */
 export async function mayWrite(sql: Sql): Promise<string | undefined> {
-  const [row] = await sql.look<{ recovery: boolean; readonly: boolean }>(
-    `select pg_is_in_recovery() as recovery, current_setting('default_transaction_read_only') = 'on' as readonly`,
+  const [row] = await sql.look<{ recovery: boolean; readonly: boolean; own: boolean }>(
+    `select pg_is_in_recovery() as recovery, setting = 'on' as readonly, source = 'client' as own
+     from pg_settings where name = 'default_transaction_read_only'`,
   );
   if (row?.recovery) return 'it is in recovery';
+  // A session that may only look is read-only by its own wish: that says nothing of the server.
+  if (row?.readonly && row.own) return undefined;
   if (row?.readonly) return 'default_transaction_read_only is on';
   try {
-    // Through `look`: nothing is changed, and a plan may look too (where it says "read-only").
+    // Through `look`: nothing is changed.
     await sql.look('create temporary table pgupgrade_may_write () on commit drop');
     return undefined;
   } catch (error) {
