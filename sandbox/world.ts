@@ -13,6 +13,7 @@ import { type BotProcesses, startBot } from './processes.ts';
 import { openServers } from './servers/open-servers.ts';
 import type { PackageProgress } from './servers/packages.ts';
 import { createSlack } from './slack/slack.ts';
+import type { Limits } from './slack/types.ts';
 import { openSource } from './source.ts';
 import type { Cluster, SandboxInfo } from './types.ts';
 import { createWatch } from './watch.ts';
@@ -36,6 +37,8 @@ export interface WorldRequest {
   readonly ports?: { readonly slack: number; readonly google: number; readonly kubernetes: number };
   readonly databaseOwner?: 'application' | 'cloudsqlsuperuser';
   readonly onProgress?: (progress: PackageProgress) => void;
+  /** Slack's own patience; a busy test machine needs more of it. */
+  readonly slackLimits?: Partial<Limits>;
   /** More environment for bot and worker. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -97,7 +100,14 @@ export async function openWorld(request: WorldRequest) {
 
     const watch = createWatch({ fleet: servers.fleet, ledger, deployments, flags });
     closers.push(() => watch.close());
-    const slack = createSlack({ port: await portOr(request.ports?.slack ?? 0), users: people, channels, usergroups: groups, world: watch });
+    const slack = createSlack({
+      port: await portOr(request.ports?.slack ?? 0),
+      users: people,
+      channels,
+      usergroups: groups,
+      world: watch,
+      ...(request.slackLimits ? { limits: request.slackLimits } : {}),
+    });
     const slackUrl = await slack.listen();
     closers.push(() => slack.close());
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Ajv, type ValidateFunction } from 'ajv';
+import type { LogEntry } from '../../sandbox/google/log.ts';
 
 /** Where Google's full discovery documents lie, if they do; they are no part of the project. */
 export const discoveryDocs = process.env['DISCOVERY_DOCS'] ?? '../shared/discovery';
@@ -84,4 +85,20 @@ export function loadDiscovery() {
         : (validate.errors ?? []).map((error) => `${message}${error.instancePath} ${error.message ?? ''} ${JSON.stringify(error.params)}`);
     },
   };
+}
+
+/** What of a recorded conversation is not official: unknown methods, wrong verbs, requests and answers that do not fit. */
+export function unofficial(log: readonly LogEntry[]): readonly string[] {
+  const { methods, violations } = loadDiscovery();
+  const found: string[] = [];
+  for (const entry of log) {
+    const method = methods.get(entry.id);
+    if (!method) found.push(`${entry.verb} ${entry.path}: no official method`);
+    else {
+      if (method.httpMethod !== entry.verb) found.push(`${entry.id} is ${method.httpMethod}`);
+      if (method.request && entry.request !== undefined) found.push(...violations(method.api, method.request.$ref, entry.request));
+      if (method.response && entry.status === 200) found.push(...violations(method.api, method.response.$ref, entry.response));
+    }
+  }
+  return found;
 }
