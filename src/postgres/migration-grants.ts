@@ -98,9 +98,13 @@ export async function revokeMigration(
       for (const statement of scopeRevokes(scope, [migrationUser])) await inside.change(statement);
     });
   const [extension] = await sql.look(`select from pg_extension where extname = 'pglogical'`);
-  if (!extension) return memberships;
-  if (options.dropExtension) await sql.change('drop extension pglogical cascade');
-  else if (await roleExists(sql, migrationUser)) {
+  if (options.dropExtension && extension) await sql.change('drop extension pglogical cascade');
+  // CREATE EXTENSION makes the schema and DROP EXTENSION leaves it (15 and 17), with the rights that keep the user from being dropped.
+  const [schema] = await sql.look<{ own: boolean }>(
+    `select pg_has_role(current_user, nspowner, 'USAGE') as own from pg_namespace where nspname = 'pglogical'`,
+  );
+  if (options.dropExtension && schema?.own) await sql.change('drop schema pglogical');
+  else if (schema && (await roleExists(sql, migrationUser))) {
     await sql.change(`revoke select on all tables in schema pglogical from ${identifier(migrationUser)}`);
     await sql.change(`revoke usage on schema pglogical from ${identifier(migrationUser)}`);
   }
