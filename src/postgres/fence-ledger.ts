@@ -86,10 +86,12 @@ export async function standingFences(
   );
 }
 
-/** Marks the mirrored ledger of `run` as undone. */
+/** Marks the mirrored ledger of `run` as undone; with no fence standing any more nothing is left behind. */
 export async function closeMirror(sql: Sql, run: string): Promise<void> {
   const [table] = await sql.look<{ found: boolean }>(`select to_regclass('pgupgrade_ledger.fence') is not null as found`);
-  if (table?.found) await sql.change('update pgupgrade_ledger.fence set undone_at = now() where run = $1 and undone_at is null', [run]);
+  if (!table?.found) return;
+  await sql.change('update pgupgrade_ledger.fence set undone_at = now() where run = $1 and undone_at is null', [run]);
+  if ((await standingFences(sql)).length === 0) await sql.change('drop schema pgupgrade_ledger cascade');
 }
 
 /** `public` or the quoted name, as GRANT and REVOKE take it. */

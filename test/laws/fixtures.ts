@@ -7,6 +7,8 @@ export interface Fixture {
   readonly first?: readonly ('todo' | 'done' | 'task')[];
   /** Why it is undone only on the way back of the whole run, not on its own. */
   readonly onlyInReverseOrder?: string;
+  /** Lines of the plan that the undo leaves done, and why that is no harm. */
+  readonly stays?: { readonly lines: RegExp; readonly why: string };
   /** What a person does when asked; gives the answer. */
   person?(stage: Stage): string;
   /** What a person does when the undo says that something is to be taken back by hand. */
@@ -72,7 +74,12 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'switch-services': plain,
   'start-services': { applied: flow('inapp-', onDestination), undone: gone('inapp-') },
   'back-up-destination': plain,
-  'configure-backups': plain,
+  'configure-backups': {
+    stays: {
+      lines: /\.(startTime|location|transactionLogRetentionDays|backupRetentionSettings) null → /,
+      why: 'a patch cannot unset them, and with backups off they mean nothing',
+    },
+  },
   'enable-high-availability': plain,
   'restore-constraints': plain,
   'refresh-materialized-views': plain,

@@ -45,7 +45,7 @@ export async function obey(stage: Stage, step: Step<Clients>, fixture: Fixture):
     for (const phase of ['undo', 'undo again']) await inPhase(phase, () => undoInPlace(stage, step, fixture));
     await inPhase('undo, seen from outside', async () => fixture.undone?.(stage));
     const again = await inPhase('undo, another look', () => look(stage, step));
-    const [was, is] = [planOf(first), planOf(again)];
+    const [was, is] = [planOf(first, fixture), planOf(again, fixture)];
     if (was !== is) throw broken(step, 'undo', `expected the first plan again:\n${was}\n`, again);
     await forward('apply after undo');
   }
@@ -126,8 +126,9 @@ function passed(state: RunState): boolean {
   });
 }
 
-function planOf(seen: Observation): string {
-  return seen.state === 'todo' ? seen.plan.join('\n') : seen.state === 'task' ? seen.what.join('\n') : text(seen);
+function planOf(seen: Observation, { stays }: Fixture): string {
+  const lines = seen.state === 'todo' ? seen.plan : seen.state === 'task' ? seen.what : [text(seen)];
+  return lines.filter((line) => !stays?.lines.test(line)).join('\n');
 }
 
 function text(seen: Observation): string {

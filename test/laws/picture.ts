@@ -26,7 +26,7 @@ export async function picture(world: World) {
     ),
     connect: await rows(
       source,
-      `select concat_ws(' ', datname, (select string_agg(a::text, ' ' order by a::text) from unnest(datacl) a)) from pg_database order by 1`,
+      `select concat_ws(' ', datname, (select string_agg(a::text, ' ' order by a::text) from unnest(coalesce(datacl, acldefault('d', datdba))) a)) from pg_database order by 1`,
     ),
     slots: await rows(source, 'select slot_name::text from pg_replication_slots order by 1'),
     publications: await rows(source, 'select pubname::text from pg_publication order by 1'),
@@ -39,7 +39,7 @@ export async function picture(world: World) {
       state,
       users: [...users.keys()].sort(),
       certificates: certificates.size,
-      databaseFlags: settings.databaseFlags,
+      databaseFlags: settings.databaseFlags?.map((flag) => `${flag.name}=${flag.value}`).sort(),
     })),
     servers: world.servers.fleet.list().map(({ name }) => name),
     secrets: [...secrets].flatMap(([name, { versions }]) => (versions.length > 0 ? [name] : [])).sort(),
