@@ -30,8 +30,8 @@ function sessions(side, tone) {
 
 function pods(frame) {
   const tone = (pod) => (pod.server === null ? 'none' : pod.server === frame.new?.name ? 'new' : 'old');
-  return el('table', { className: 'pods' }, el('thead', {}, el('tr', {}, ['pod', 'writes to', 'ok', 'failed'].map((head) => el('th', { scope: 'col' }, head)))),
-    el('tbody', {}, frame.pods.map((pod) => el('tr', {}, el('td', {}, pod.name), el('td', { title: pod.server }, el('span', { className: `dot ${tone(pod)}` }), pod.server?.split('-').at(-1) ?? 'nowhere'), el('td', {}, pod.acknowledged.toLocaleString()), el('td', { className: pod.failed > 0 ? 'warn' : '' }, pod.failed.toLocaleString())))));
+  return el('table', { className: 'pods' }, el('thead', {}, el('tr', {}, ['pod', 'on', 'ok', 'failed'].map((head) => el('th', { scope: 'col' }, head)))),
+    el('tbody', {}, frame.pods.toSorted((a, b) => a.name.localeCompare(b.name)).map((pod) => el('tr', {}, el('td', { title: pod.name }, pod.name.split('/').at(-1)), el('td', { title: pod.server }, el('span', { className: `dot ${tone(pod)}` }), pod.server?.split('-').at(-1) ?? 'nowhere'), el('td', {}, pod.acknowledged.toLocaleString()), el('td', { className: pod.failed > 0 ? 'warn' : '' }, pod.failed.toLocaleString())))));
 }
 
 async function flip(name, box) {
