@@ -90,7 +90,8 @@ function addressBook(target: Target, cloudSql: CloudSql, port: number): (side: S
       throw new NeedsHuman('gcp.no-instance', `The ${side} instance ${name} does not exist in project ${target.project}.`, {
         remedy: 'Look at the project and the service file, then press Retry.',
       });
-    const addresses = instance.ipAddresses ?? [];
+    // It listens before the password of user postgres is set: who comes too early is refused as if the password were wrong.
+    const addresses = instance.state === 'PENDING_CREATE' ? [] : (instance.ipAddresses ?? []);
     const host = (addresses.find(({ type }) => type === 'PRIVATE') ?? addresses.find(({ type }) => type === 'PRIMARY'))?.ipAddress;
     if (!host)
       throw new NeedsHuman('gcp.no-address', `The ${side} instance ${name} has no address yet.`, {
