@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { escapeIdentifier } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { iamToken } from '../../sandbox/servers/roles.ts';
 import { withSession } from '../../sandbox/servers/session.ts';
 import { cloneBody, unfit } from '../../src/gcp/instance-clone.ts';
 import { certificateName, migrationJobId, profileId, requestId } from '../../src/gcp/names.ts';
 import { destination, type GoogleWorld, location, openGoogleWorld, project, source } from '../support/google-world.ts';
+import { grantMigrationUser, makeCompatible } from '../support/source-preparation.ts';
 
 /** One instance goes the whole way, step after step, by the bot's own clients: the tests build on one another. */
 let world: GoogleWorld;
@@ -43,44 +43,6 @@ async function reached(phase: string): Promise<void> {
     if (shown?.state === 'FAILED') throw new Error(`the job failed: ${shown.error?.message ?? ''}`);
     if (shown?.phase === phase) return;
   }
-}
-
-/** The runbook's grants, as user postgres (CREATE EXTENSION and REPLICATION through the patched role). */
-async function grantMigrationUser(): Promise<void> {
-  for (const [database, schemas] of [
-    ['postgres', ['public']],
-    ['inapp', ['public', 'audience_data']],
-  ] as const) {
-    await sql(
-      source,
-      database,
-      `set role cloudsqlpatched; create extension if not exists pglogical; alter user migration with replication; reset role;`,
-      asPostgres,
-    );
-    await sql(
-      source,
-      database,
-      'grant usage on schema pglogical to migration; grant select on all tables in schema pglogical to migration',
-    );
-    const owner = database === 'inapp' ? `set role ${escapeIdentifier(application)};` : '';
-    for (const schema of schemas)
-      await sql(
-        source,
-        database,
-        `${owner} grant usage on schema ${schema} to migration; grant select on all tables in schema ${schema} to migration;
-         grant select on all sequences in schema ${schema} to migration`,
-      );
-  }
-  await sql(source, 'inapp', `grant usage on schema pglogical to ${escapeIdentifier(application)}`);
-}
-
-async function makeCompatible(): Promise<void> {
-  const blocking = await sql(
-    source,
-    'inapp',
-    `select conrelid::regclass::text as t, quote_ident(conname) as c from pg_constraint where condeferrable and contype in ('u', 'p', 'x')`,
-  );
-  for (const { t, c } of blocking) await sql(source, 'inapp', `alter table ${t} drop constraint ${c}`);
 }
 
 test('a test before the source is prepared names what is missing', async () => {
@@ -178,8 +140,8 @@ test('with the source prepared as the runbook says the job verifies; the missing
   };
   const databaseFlags = [...(settings?.databaseFlags ?? []), ...Object.entries(more).map(([name, value]) => ({ name, value }))];
   await sqlDone(await world.cloudSql.patchInstance(source, { settings: { databaseFlags } }));
-  await grantMigrationUser();
-  await makeCompatible();
+  await grantMigrationUser(sql, application);
+  await makeCompatible(sql);
   const ended = await done(await world.dataMigration.verify(job));
   expect(ended.error).toBeUndefined();
   expect(world.dataMigration.verificationErrors(ended)).toEqual([

@@ -37,11 +37,7 @@ afterAll(async () => {
   await rm(workDir, { recursive: true, force: true });
 });
 
-interface As {
-  readonly user?: string;
-  readonly password?: string;
-  readonly database?: string;
-}
+type As = Partial<Record<'user' | 'password' | 'database', string>>;
 
 async function rows(cluster: Cluster, text: string, as: As = {}): Promise<readonly Record<string, unknown>[]> {
   const session = { ...cluster.admin, user: 'postgres', password: 'root', database: 'postgres', ca: cluster.serverCa, ...as };

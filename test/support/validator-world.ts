@@ -97,3 +97,18 @@ export async function openWorld(): Promise<ValidatorWorld> {
     },
   };
 }
+
+/** Makes a difference, compares, mends it. */
+export async function injectedInto(
+  world: ValidatorWorld,
+  make: readonly string[],
+  mend: readonly string[],
+  side: 'source' | 'destination' = 'destination',
+) {
+  await world.on(side, ...make);
+  try {
+    return await world.compare();
+  } finally {
+    await world.on(side, ...mend);
+  }
+}
