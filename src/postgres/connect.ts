@@ -96,7 +96,9 @@ export function createPostgres(options: PostgresOptions): PostgresConnections {
         try {
           await endOlderSessions(await database(side, 'postgres'), run.run, token);
         } catch (error) {
-          if (!isUnreachable(error)) throw error;
+          // An instance that is adopted may have another password until create-destination sets it.
+          const refused = side === 'destination' && error instanceof NeedsHuman && error.code === 'postgres.password-refused';
+          if (!refused && !isUnreachable(error)) throw error;
         }
       }
       await lock?.end();
