@@ -41,14 +41,24 @@ export async function notOwnedBy(cluster: Cluster, database: string, owner: stri
 
 /** By sequence: the value that was given out last (null: none), and the one that comes next. */
 export async function sequences(cluster: Cluster): Promise<ReadonlyMap<string, { readonly last: bigint | null; readonly next: bigint }>> {
-  const rows = await ask<{ name: string; last: string | null; next: string }>(
+  const named = await ask<{ name: string; step: string }>(
     cluster,
     'inapp',
-    `select format('%I.%I', schemaname, sequencename) as name, last_value::text as last,
-            coalesce(last_value + increment_by, start_value)::text as next
+    `select format('%I.%I', schemaname, sequencename) as name, increment_by::text as step
      from pg_sequences where schemaname in ('public', 'audience_data')`,
   );
-  return new Map(rows.map(({ name, last, next }) => [name, { last: last === null ? null : BigInt(last), next: BigInt(next) }]));
+  const found = new Map<string, { readonly last: bigint | null; readonly next: bigint }>();
+  for (const { name, step } of named) {
+    // pg_sequences shows no value after setval(…, false); the sequence itself does.
+    const [row] = await ask<{ value: string; called: boolean }>(
+      cluster,
+      'inapp',
+      `select last_value::text as value, is_called as called from ${name}`,
+    );
+    const value = BigInt(row?.value ?? 0);
+    found.set(name, row?.called ? { last: value, next: value + BigInt(step) } : { last: null, next: value });
+  }
+  return found;
 }
 
 /** The rights of a user on every relation of the service's schemas, as a set of words, e.g. `select insert`. */

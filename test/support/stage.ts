@@ -13,7 +13,7 @@ import { keysOf, openRedis } from '../../src/jobs/redis.ts';
 import { createRunLog } from '../../src/jobs/run-log.ts';
 import { runbook } from '../../src/runbook.ts';
 
-const patienceMs = 240_000;
+const patienceMs = 600_000;
 export const shape = shapeOf(runbook);
 
 export interface StageRequest {
