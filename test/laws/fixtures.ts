@@ -19,13 +19,18 @@ export interface Fixture {
 }
 
 const flag = 'ASYNC_AUDIENCE_CREATION_ENABLED';
-const flips = (now: 'on' | 'off', before: 'on' | 'off'): Pick<Fixture, 'person' | 'personUndoes'> => ({
-  person({ world }) {
-    world.flags.set(flag, now);
-    return '';
-  },
-  personUndoes: ({ world }) => void world.flags.set(flag, before),
-});
+/** A person flips the flag, and sets it back to what it was. */
+function flips(to: 'on' | 'off'): Pick<Fixture, 'person' | 'personUndoes'> {
+  const before = new WeakMap<Stage, string>();
+  return {
+    person(stage) {
+      before.set(stage, stage.world.flags.get(flag) ?? 'off');
+      stage.world.flags.set(flag, to);
+      return '';
+    },
+    personUndoes: (stage) => void stage.world.flags.set(flag, before.get(stage) ?? 'off'),
+  };
+}
 const plain: Fixture = {};
 /** There is nothing to do: the look itself is the step. */
 const looks: Fixture = { first: ['done'] };
@@ -49,7 +54,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'demote-destination': plain,
   'verify-migration-job': plain,
   'create-destination-users': plain,
-  'hold-schema-changes': { first: ['task'], ...flips('on', 'off') },
+  'hold-schema-changes': { first: ['task'], ...flips('on') },
   'start-migration-job': {
     onlyInReverseOrder: 'the slots are dropped with it, and a job without its slots cannot go on: only a new one can start',
   },
@@ -83,7 +88,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'enable-high-availability': plain,
   'restore-constraints': plain,
   'refresh-materialized-views': plain,
-  'release-schema-changes': { ...flips('off', 'on') },
+  'release-schema-changes': flips('off'),
   'import-into-terraform': { first: ['task'], person: () => 'https://github.com/example/me-infrastructure/pull/4711' },
   'remove-external-sync-user': plain,
   'remove-migration': plain,

@@ -17,7 +17,7 @@ export function lawOf(step: Step<Clients>, fixture: Fixture): Law {
   return typeof step.undo === 'object' && 'irreversible' in step.undo ? 'irreversible' : 'kept';
 }
 
-export function undoOf({ undo }: Step<Clients>): UndoFunction<Clients> | undefined {
+function undoOf({ undo }: Step<Clients>): UndoFunction<Clients> | undefined {
   if (typeof undo === 'function') return undo;
   return 'ask' in undo ? undo.undo : undefined;
 }
