@@ -154,4 +154,3 @@ export function createWatch({
     },
   };
 }
-export type Watch = ReturnType<typeof createWatch>;

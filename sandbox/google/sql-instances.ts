@@ -22,7 +22,7 @@ export function clusterOf(google: Google, instance: InstanceState): Cluster {
   return cluster;
 }
 
-export const majorOf = (databaseVersion: string): number => Number(/^POSTGRES_(\d+)$/.exec(databaseVersion)?.[1] ?? Number.NaN);
+const majorOf = (databaseVersion: string): number => Number(/^POSTGRES_(\d+)$/.exec(databaseVersion)?.[1] ?? Number.NaN);
 
 /** An instance as `instances.get` shows it. */
 export async function shownInstance(google: Google, instance: InstanceState): Promise<Instance> {
@@ -96,7 +96,7 @@ const sslModes: readonly string[] = [
   'ENCRYPTED_ONLY',
   'TRUSTED_CLIENT_CERTIFICATE_REQUIRED',
 ] satisfies SslMode[];
-export function sslModeOf(settings: Settings): SslMode {
+function sslModeOf(settings: Settings): SslMode {
   const mode = settings.ipConfiguration?.sslMode ?? 'ALLOW_UNENCRYPTED_AND_ENCRYPTED';
   if (!sslModes.includes(mode)) throw invalid(`Invalid request: sslMode ${mode} is not valid.`);
   return mode as SslMode;

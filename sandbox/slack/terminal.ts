@@ -124,7 +124,7 @@ function eventText(names: Names, event: Stamped, before: Map<string, string>): s
 }
 
 /** Makes the function that turns events into printed lines: for `tail`, and for whoever prints the channel in-process. */
-export function createPrinter(names: Names, write: (line: string) => void): (event: Stamped) => void {
+function createPrinter(names: Names, write: (line: string) => void): (event: Stamped) => void {
   const before = new Map<string, string>();
   return (event) => {
     const line = eventText(names, event, before);

@@ -132,8 +132,6 @@ export const Service = z
         context.addIssue({ code: 'custom', path: ['secrets'], message: `must name the secret of the built-in user "${user.username}"` });
   });
 export type Service = z.infer<typeof Service>;
-export type ServiceFile = z.input<typeof Service>;
-export type PeopleRole = z.infer<typeof Role>;
 export type GateRule = z.infer<typeof Gate>;
 
 /** A service in one environment, with every placeholder filled in: what steps see. */

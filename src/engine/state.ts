@@ -1,5 +1,5 @@
 import type { RunHeader } from './facts.ts';
-import type { Impact, Progress } from './step.ts';
+import type { Impact } from './step.ts';
 
 /** What the engine knows of each step without its code: made from the runbook, given to fold and next as data. */
 export interface StepShape {
@@ -130,9 +130,3 @@ export type Next =
   | { readonly do: 'await-human'; readonly step: string }
   | { readonly do: 'await-resume' }
   | { readonly do: 'nothing' };
-
-/** A run as lists and boards need it. */
-export interface RunWithProgress {
-  readonly state: RunState;
-  readonly progress: Progress | undefined;
-}

@@ -111,7 +111,7 @@ export function classify(error: unknown, call: Call): Error {
 }
 
 /** `text` without the values and without PEM blocks. */
-export function masked(text: string, secrets: readonly string[]): string {
+function masked(text: string, secrets: readonly string[]): string {
   const withoutPem = text.replace(/-----BEGIN [A-Z ]+-----[\s\S]*?(-----END [A-Z ]+-----|$)/g, '[PEM]');
   return secrets.filter((secret) => secret.length > 3).reduce((rest, secret) => rest.replaceAll(secret, '[secret]'), withoutPem);
 }

@@ -1,4 +1,4 @@
-import { classOf, endSessions, sessionsOf } from './sessions.ts';
+import { sessionsOf } from './sessions.ts';
 import type { Postgres, Side } from './types.ts';
 
 export interface Activity {
@@ -27,18 +27,4 @@ export async function activityOf(
     written += row?.sum ?? 0;
   }
   return { sessions, written };
-}
-
-/** Ends the sessions of `roles` on the source. Gives how many. */
-export async function endSessionsOf(postgres: Postgres, roles: readonly string[]): Promise<number> {
-  const sql = await postgres.database('source', 'postgres');
-  const left = (await sessionsOf(sql)).filter(
-    (session) => roles.includes(session.role) && classOf(session, { keep: [], readers: [] }) === 'foreign',
-  );
-  await endSessions(
-    sql,
-    left.map(({ pid }) => pid),
-    5_000,
-  );
-  return left.length;
 }

@@ -58,11 +58,6 @@ export async function tables(sql: Sql, inSchemas?: readonly string[]): Promise<r
   return rows.map((row) => ({ ...row, bytes: Number(row.bytes) }));
 }
 
-/** Sequences of the given schemas (default: all of the database's own). */
-export async function sequences(sql: Sql, inSchemas?: readonly string[]): Promise<readonly Named[]> {
-  return relations(sql, ['S'], inSchemas);
-}
-
 /** Relations of these kinds (`pg_class.relkind`), those of extensions left out. */
 export async function relations(sql: Sql, kinds: readonly string[], inSchemas?: readonly string[]): Promise<readonly Named[]> {
   return sql.look<Named>(

@@ -47,7 +47,7 @@ export function scopeRevokes(scope: GrantScope, usernames: readonly string[]): r
 }
 
 /** The reverse of `schemaGrants`, defaults first. */
-export function schemaRevokes(schema: string, username: string, owners: readonly string[]): readonly string[] {
+function schemaRevokes(schema: string, username: string, owners: readonly string[]): readonly string[] {
   const user = identifier(username);
   const within = identifier(schema);
   return [

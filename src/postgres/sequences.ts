@@ -38,7 +38,7 @@ export interface SequenceLook {
   readonly unreadable: readonly { readonly side: Side; readonly owner: string }[];
 }
 /** How many values beyond the source's next one. */
-export const headroom = 1_000n;
+const headroom = 1_000n;
 
 /**
  * What the destination's sequence must be raised to so that its next value is beyond everything the source handed out

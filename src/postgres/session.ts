@@ -25,8 +25,8 @@ export interface Session extends Sql {
   end(): Promise<void>;
 }
 
-export const statementTimeoutMs = 60_000;
-export const lockTimeoutMs = 5_000;
+const statementTimeoutMs = 60_000;
+const lockTimeoutMs = 5_000;
 const connectTimeoutMs = 8_000;
 
 /** Chain and dates are checked, the host name is not: Cloud SQL's certificates carry the instance's name (verify-ca). */

@@ -55,7 +55,7 @@ function converted(schema: Schema): object {
 }
 
 /** Every official method of the three APIs by id, and a check of a message against the full schema. */
-export function loadDiscovery() {
+function loadDiscovery() {
   // Paths of sqladmin v1, fields of v1beta4: the stored v1 is older than the service.
   const documents = [
     { ...read('sqladmin__v1'), schemas: read('sqladmin__v1beta4').schemas },

@@ -8,7 +8,7 @@ function texts(value) {
 }
 
 /** The newest card that waits for an approval, and who of the page's people may still give it. */
-export function openGate(messages, workspace) {
+function openGate(messages, workspace) {
   const card = messages.findLast((message) => message.blocks.some((block) => (block.elements ?? []).some((one) => one.action_id === 'gate:approve')));
   if (!card) return undefined;
   const lines = card.blocks.flatMap(texts).flatMap((text) => text.split('\n'));

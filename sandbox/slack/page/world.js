@@ -3,7 +3,7 @@ import { byId, el, toast } from './dom.js';
 const KEPT = 120;
 const frames = [];
 
-export function bytes(value) {
+function bytes(value) {
   if (value === null || value === undefined) return '–';
   const units = ['B', 'KB', 'MB', 'GB', 'TB'];
   const power = value < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(value) / 10));
