@@ -15,6 +15,7 @@ const runWithinMs = 500_000;
 let world: World;
 let stage: Stage;
 let run: string;
+const began = Date.now();
 let hasty: Awaited<ReturnType<typeof servicesWithDeadline>>;
 let patient: typeof hasty;
 beforeAll(async () => {
@@ -38,7 +39,7 @@ afterAll(async () => {
 const servers = () => world.servers.fleet.list();
 /** What was done after another worker had taken over, on both servers. */
 async function lateStatements(): Promise<readonly string[]> {
-  const all = await Promise.all(servers().map(({ name }) => statementsOf(join(workDir, 'logs', `${name}.log`), run)));
+  const all = await Promise.all(servers().map(({ name }) => statementsOf(join(workDir, 'logs', `${name}.log`), run, began)));
   // Otherwise nothing was logged, and nothing would be late.
   expect(all.map((statements) => statements.length > 0)).toEqual(servers().map(() => true));
   return all.flatMap(late);

@@ -23,13 +23,14 @@ export async function logStatements(cluster: Cluster): Promise<void> {
   }
 }
 
-/** What the run's executions sent, in the order in which the server began it. */
-export async function statementsOf(log: string, run: string): Promise<readonly Statement[]> {
+/** What the run's executions sent since then, in the order in which the server began it; an earlier world's log is kept. */
+export async function statementsOf(log: string, run: string, since: number): Promise<readonly Statement[]> {
   const line = new RegExp(`^(\\S+ \\S+) UTC \\[\\d+\\] pgupgrade/${run}/([a-z-]+)/(\\d+) LOG:  (?:statement|execute [^:]*): (.*)$`);
   return (await readFile(log, 'utf8')).split('\n').flatMap((text) => {
     const [, at, step, token, sql] = line.exec(text) ?? [];
     if (at === undefined || step === undefined || sql === undefined) return [];
-    return [{ at: Date.parse(`${at.replace(' ', 'T')}Z`), step, token: Number(token), text: sql }];
+    const begun = Date.parse(`${at.replace(' ', 'T')}Z`);
+    return begun < since ? [] : [{ at: begun, step, token: Number(token), text: sql }];
   });
 }
 
