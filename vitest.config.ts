@@ -1,10 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
-/** One project a folder of test/. Only `unit` runs without servers; the others start their own. */
-const project = (name: string, timeout: number) => ({
+const big = '**/*.full.test.ts';
+
+/** One project a folder of test/, and one for what is too big for every change. Only `unit` runs without servers; the others start their own. */
+const project = (name: string, timeout: number, include = `test/${name}/**/*.test.ts`, exclude = [big]) => ({
   test: {
     name,
-    include: [`test/${name}/**/*.test.ts`],
+    include: [include],
+    exclude,
     testTimeout: timeout,
     hookTimeout: timeout,
     // One world at a time: two cores carry one set of servers.
@@ -15,11 +18,12 @@ const project = (name: string, timeout: number) => ({
 export default defineConfig({
   test: {
     projects: [
-      project('unit', 10_000),
-      project('laws', 300_000),
-      project('integration', 120_000),
+      project('unit', 30_000),
+      project('laws', 420_000),
+      project('integration', 180_000),
       project('e2e', 420_000),
       project('chaos', 600_000),
+      project('full', 1_200_000, `test/${big}`, []),
     ],
   },
 });
