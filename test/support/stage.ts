@@ -73,7 +73,7 @@ export async function openStage(request: StageRequest = {}) {
           (all) => {
             const state = fold(all, shape);
             if (what(state, all)) end(() => resolve(state));
-            else if (state.blocked || state.endedAt !== undefined)
+            else if ((state.blocked && !state.abort) || state.endedAt !== undefined)
               end(() => reject(new Error(`${run} is ${state.status} in place of: ${why}; ${JSON.stringify(state.blocked ?? {})}`)));
           },
           (error: unknown) => end(() => reject(error)),
