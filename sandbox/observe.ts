@@ -20,8 +20,8 @@ export interface Observed {
   /** Partitions that the worker made on the new server: it must be the owner there. */
   readonly partitionsOnDestination: number;
 }
-/** Shorter gaps are a busy machine's. */
-const leastOutageMs = 400;
+/** Shorter pauses are a busy machine's; restart and cutover are told however short they are. */
+const leastPauseMs = 400;
 
 export async function observe(world: World, environment: string): Promise<Observed> {
   const source = world.source(environment);
@@ -34,12 +34,13 @@ export async function observe(world: World, environment: string): Promise<Observ
     environment,
     destination: { name: destination.name, version: destination.version },
     ...counted,
-    outages: world.ledger.outages(leastOutageMs, own).map(({ from, to, before, after }) => ({
-      kind: before !== after ? 'cutover' : restartedAt >= from && restartedAt <= to ? 'restart' : 'pause',
-      ms: to - from,
-      from: new Date(from).toISOString(),
-      to: new Date(to).toISOString(),
-    })),
+    outages: world.ledger
+      .outages(1, own)
+      .map(({ from, to, before, after }): Outage => {
+        const kind = before !== after ? 'cutover' : restartedAt >= from && restartedAt <= to ? 'restart' : 'pause';
+        return { kind, ms: to - from, from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+      })
+      .filter(({ kind, ms }) => kind !== 'pause' || ms >= leastPauseMs),
     partitionsOnDestination: world.ledger.partitions().filter(({ server }) => server === destination.host).length,
   };
 }
