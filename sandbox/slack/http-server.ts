@@ -120,8 +120,21 @@ export function createHttpServer(workspace: Workspace, human: Human, sockets: ()
     send(response, 200, type, content);
   }
 
+  function stateNow() {
+    const { state } = workspace;
+    return {
+      messages: state.messages.filter((message) => !message.deleted),
+      views: [...state.views.values()],
+      homes: [...state.homes.values()],
+      notifications: state.notifications,
+      refusals: state.refusals,
+      unknownMethods: state.unknownMethods,
+      sockets: sockets(),
+    };
+  }
+
   function look(request: IncomingMessage, response: ServerResponse, path: string): boolean {
-    const { state, options } = workspace;
+    const { options } = workspace;
     if (path === '/_workspace')
       json(response, {
         team: TEAM,
@@ -132,17 +145,12 @@ export function createHttpServer(workspace: Workspace, human: Human, sockets: ()
         commands: workspace.commands,
         world: options.world !== undefined,
       });
-    else if (path === '/_state')
-      json(response, {
-        messages: state.messages.filter((message) => !message.deleted),
-        views: [...state.views.values()],
-        homes: [...state.homes.values()],
-        notifications: state.notifications,
-        refusals: state.refusals,
-        unknownMethods: state.unknownMethods,
-        sockets: sockets(),
+    else if (path === '/_events')
+      stream(request, response, (write) => {
+        // The state comes first on the same wire: asked for beside it, it would overtake an event or be overtaken by one.
+        write({ kind: 'state', ...stateNow() });
+        return workspace.on(write);
       });
-    else if (path === '/_events') stream(request, response, (write) => workspace.on(write));
     else if (path === '/_world') stream(request, response, (write) => options.world?.subscribe(write) ?? (() => undefined));
     else return false;
     return true;

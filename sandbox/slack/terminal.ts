@@ -132,19 +132,22 @@ function createPrinter(names: Names, write: (line: string) => void): (event: Sta
   };
 }
 
+/** What was said before is told first, as the state. */
+function eventsIn(told: Stamped | { readonly kind: 'state'; readonly messages: readonly Message[] }): readonly Stamped[] {
+  return told.kind === 'state' ? told.messages.map((message) => ({ kind: 'message', message, at: 0 })) : [told];
+}
+
 async function tail(terminal: Terminal): Promise<number> {
   const names = await namesOf(terminal);
-  const state = await get(terminal, '/_state');
-  const messages = isObject(state) && Array.isArray(state['messages']) ? (state['messages'] as readonly Message[]) : [];
   const print = createPrinter(names, terminal.write);
-  for (const message of messages) print({ kind: 'message', message, at: 0 });
   const response = await fetch(`${terminal.base}/_events`, terminal.signal ? { signal: terminal.signal } : {});
   let rest = '';
   try {
     for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       const parts = (rest + chunk).split('\n\n');
       rest = parts.pop() ?? '';
-      for (const part of parts) if (part.startsWith('data: ')) print(JSON.parse(part.slice('data: '.length)));
+      for (const part of parts)
+        if (part.startsWith('data: ')) for (const event of eventsIn(JSON.parse(part.slice('data: '.length)))) print(event);
     }
   } catch (error) {
     if (!terminal.signal?.aborted) throw error;

@@ -107,6 +107,12 @@ function openThread(ts) {
 }
 
 function heard(event) {
+  // The first thing on every connection, a broken one's successor too: it also tells what happened meanwhile.
+  if (event.kind === 'state') {
+    ({ messages, notifications, views } = event);
+    connected(event.sockets);
+    document.body.dataset.ready = 'yes';
+  }
   if (event.kind === 'message') {
     messages.push(event.message);
     // Said into a thread that is not open, it would be missed.
@@ -130,13 +136,6 @@ function heard(event) {
 function connected(count) {
   byId('bot-state').textContent = count > 0 ? 'bot connected' : 'bot away';
   byId('bot-state').classList.toggle('on', count > 0);
-}
-
-async function load() {
-  const state = await (await fetch('/_state')).json();
-  ({ messages, notifications, views } = state);
-  connected(state.sockets);
-  soon();
 }
 
 for (const user of workspace.users) byId('me').append(el('option', { value: user.id }, user.name));
@@ -167,9 +166,6 @@ document.addEventListener('keydown', (event) => {
 });
 
 const events = new EventSource('/_events');
-// Also after a broken connection: what happened meanwhile is in the state.
-events.onopen = () => void load();
 events.onmessage = ({ data }) => heard(JSON.parse(data));
 followWorld(workspace.world);
 if (matchMedia('(max-width: 1000px)').matches) byId('world').open = false;
-document.body.dataset.ready = 'yes';
