@@ -23,10 +23,20 @@ export interface CommandContext {
 
 export type Need = 'anybody' | 'viewer' | 'operator' | 'approver' | 'gate';
 
+export interface Flag {
+  readonly name: string;
+  /** It takes a value, as `--to=17` or `--to 17`; absent: a switch. */
+  readonly valued?: true;
+}
+
 /** One verb of /pgupgrade: buttons, modals and the terminal call the same function. */
 export interface Verb {
   readonly name: string;
   readonly usage: string;
+  /** Every flag that it knows; another one is refused before the verb runs. */
+  readonly flags?: readonly Flag[];
+  /** How many words may follow the verb; absent: any number, the last ones being free text. */
+  readonly words?: number;
   /** One line of the help. */
   readonly does: string;
   /** `gate`: the rule of the gate that is asked about decides. */

@@ -1,24 +1,17 @@
 import { Refused } from '../errors.ts';
 import type { Handlers, Pressed, Reply, Submitted } from '../slack/handlers.ts';
 import { renderModal } from '../slack/render/modals.ts';
-import { safe } from '../slack/render/text.ts';
+import { checkArguments } from './arguments.ts';
 import type { CommandContext } from './context.ts';
-import { type Invocation, nearest, parse } from './parse.ts';
-import { verbNamed, verbs } from './table.ts';
+import { type Invocation, parse, type Question } from './parse.ts';
+import { knownVerb, valuedFlags } from './table.ts';
 
 /** Runs what was typed. Nothing typed: the status if something runs here, else the help. An unknown verb is answered with the nearest. */
 export async function runVerb(context: CommandContext, invocation: Invocation): Promise<Reply> {
   const name = invocation.verb || ((await context.log.runs()).some((run) => run.active) ? 'status' : 'help');
-  const verb = verbNamed(name);
-  if (verb) return verb.run(context, invocation);
-  const meant = nearest(
-    name,
-    verbs.map((one) => one.name),
-  );
-  throw new Refused(
-    'verb.unknown',
-    `There is no verb "${safe(name)}".${meant ? ` Did you mean \`${meant}\`?` : ''} \`help\` lists them all.`,
-  );
+  const verb = knownVerb(name);
+  checkArguments(verb, invocation);
+  return verb.run(context, invocation);
 }
 
 /** `<run>:<gate>:<nonce>` (a gate may be `undo:<step>`), `<run>:<step>` or `<run>`. */
@@ -26,7 +19,7 @@ function partsOf(value: string): { readonly run: string; readonly rest: readonly
   const [run = '', ...rest] = value.split(':');
   return { run, rest };
 }
-function gateFlags(rest: readonly string[]): Invocation['flags'] {
+function questionOf(rest: readonly string[]): Question {
   return { gate: rest.slice(0, -1).join(':'), nonce: rest.at(-1) ?? '' };
 }
 
@@ -34,18 +27,15 @@ function gateFlags(rest: readonly string[]): Invocation['flags'] {
 function invocationOf(pressed: Pressed, values: Submitted['values']): Invocation | undefined {
   const { run, rest } = partsOf(pressed.value);
   const reason = values['reason'] ?? '';
-  const say = (verb: string, words: readonly string[] = [], flags: Invocation['flags'] = {}): Invocation => ({
-    verb,
-    words: [run, ...words],
-    flags,
-  });
+  const say = (verb: string, words: readonly string[] = []): Invocation => ({ verb, words: [run, ...words], flags: {} });
+  const answer = (verb: string, words: readonly string[] = []): Invocation => ({ ...say(verb, words), question: questionOf(rest) });
   switch (pressed.action) {
     case 'gate:approve':
-      return say('approve', [], gateFlags(rest));
+      return answer('approve');
     case 'gate:reject':
-      return say('reject', [reason], gateFlags(rest));
+      return answer('reject', [reason]);
     case 'gate:again':
-      return say('ask-again', [], gateFlags(rest));
+      return answer('ask-again');
     case 'task:done':
     case 'task:answer':
       return say('done', [...rest, values['answer'] ?? '']);
@@ -78,7 +68,7 @@ export function createHandlers(contextOf: (who: Pick<CommandContext, 'actor' | '
     return runVerb(contextOf(pressed), invocation);
   };
   return {
-    command: async ({ actor, channel, text }) => runVerb(contextOf({ actor, channel }), parse(text)),
+    command: async ({ actor, channel, text }) => runVerb(contextOf({ actor, channel }), parse(text, valuedFlags)),
     button: async (pressed) => {
       const expects = pressed.action === 'task:answer' ? await expectation(contextOf(pressed), pressed.value) : undefined;
       const modal = renderModal({ action: pressed.action, value: pressed.value, channel: pressed.channel }, expects);

@@ -1,5 +1,5 @@
 import type { CommandContext, Verb } from './context.ts';
-import { mayDo, rolesIn } from './roles.ts';
+import { mayDo, rolesIn, whoMay } from './roles.ts';
 
 const groups = ['Look', 'Run', 'Decide', 'Emergency'] as const;
 
@@ -20,4 +20,12 @@ export async function helpFor(context: CommandContext, verbs: readonly Verb[]): 
   const active = open.length ? [`Unfinished: ${open.map((run) => `${run.run} (${run.service} ${run.environment})`).join(', ')}`] : [];
   const left = verbs.length - mine.length;
   return [...helpLines(mine, prefix), ...active, ...(left > 0 ? [`_${left} more for other roles; \`${prefix}whoami\` says yours._`] : [])];
+}
+
+/** One verb: how it is written, what it does and who may, by service. */
+export function helpOf(verb: Verb, context: CommandContext): string {
+  const prefix = context.actor.via === 'terminal' ? 'npx pgupgrade ' : '/pgupgrade ';
+  const services = [...context.services.values()];
+  const may = services.map((service) => `• ${service.service}: ${whoMay(verb.need, service)}`);
+  return [`\`${prefix}${verb.usage}\`  ${verb.does}`, ...may].join('\n');
 }

@@ -1,10 +1,16 @@
-/** What a person typed after `/pgupgrade`, taken apart. */
+/** What a person typed after `/pgupgrade`, taken apart; or a button, as the verb that it stands for. */
 export interface Invocation {
   /** Lower case; `''`: nothing was typed. */
   readonly verb: string;
   readonly words: readonly string[];
-  /** `--to=17` → `17`; `--full` → `true`. Names in lower case. */
+  /** `--to=17` → `17`; `--dry-run` → `true`. Names in lower case. */
   readonly flags: Readonly<Record<string, string | true>>;
+  /** The question of the card that was pressed. Typed words never carry it. */
+  readonly question?: Question;
+}
+export interface Question {
+  readonly gate: string;
+  readonly nonce: string;
 }
 interface Token {
   readonly text: string;
@@ -15,12 +21,19 @@ interface Token {
 const opening = `"'“”„‘’«`;
 const closers: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '”"“', '”': '”"', '„': '“”"', '‘': '’‘', '’': '’', '«': '»' };
 
-/** Slack escapes three signs and, with `should_escape`, gives mentions as `<@U1|ana>`; ids are what is meant. */
+/**
+ * Slack escapes three signs, gives mentions as `<@U1|ana>` (`should_escape`) and rewrites what looks like an address:
+ * the id and the address are what is meant; of a bare `www.a.b` or `ana@a.b` what the person saw.
+ */
 function plainText(text: string): string {
   return text
     .replace(/<[@#!]([A-Z0-9]{2,})(\|[^>]*)?>/g, '$1')
     .replace(/<!subteam\^([A-Z0-9]+)(\|[^>]*)?>/g, '$1')
-    .replace(/<((?:https?|mailto):[^|>\s]+)(\|[^>]*)?>/g, '$1')
+    .replace(/<(?:mailto|tel):[^|>\s]+\|([^>]*)>/g, '$1')
+    .replace(/<((?:https?|mailto|tel):[^|>\s]+)(\|[^>]*)?>/g, (_, address: string, label = '') =>
+      // A bare name such as inapp.example was never an address: Slack made one of it.
+      label !== '' && address === `http://${label.slice(1)}` ? label.slice(1) : address,
+    )
     .replaceAll('&lt;', '<')
     .replaceAll('&gt;', '>')
     .replaceAll('&amp;', '&');
@@ -41,7 +54,7 @@ function tokens(text: string): readonly Token[] {
     if (close !== undefined) {
       if (close.includes(sign)) close = undefined;
       else word += sign;
-    } else if (opening.includes(sign) && (word === '' || /^--?[\w-]+=$/.test(word))) {
+    } else if (opening.includes(sign) && (word === '' || /^(?:--?|[—–]-?)[\w-]+=$/.test(word))) {
       close = closers[sign];
       quoted = word === '';
     } else if (/\s/.test(sign)) push();
@@ -52,10 +65,24 @@ function tokens(text: string): readonly Token[] {
 }
 
 /** Quotes, flags and mentions. A long dash is `--`: telephones make one from the other. `valued` flags may take the next word. */
-export function parse(text: string, valued: readonly string[] = ['to']): Invocation {
+export function parse(text: string, valued: readonly string[]): Invocation {
+  return assemble(
+    tokens(plainText(text)).map((token) => (token.quoted ? token : { ...token, text: token.text.replace(/^[—–]-?(?=[a-z])/i, '--') })),
+    valued,
+  );
+}
+
+/** The argv of a terminal, where the shell has already split and unquoted. */
+export function parseArgv(argv: readonly string[], valued: readonly string[]): Invocation {
+  return assemble(
+    argv.map((text) => ({ text, quoted: false })),
+    valued,
+  );
+}
+
+function assemble(all: readonly Token[], valued: readonly string[]): Invocation {
   const words: string[] = [];
-  const flags: Record<string, string | true> = {};
-  const all = tokens(plainText(text).replace(/(^|\s)[—–]-?(?=[a-z])/gi, '$1--'));
+  const flags: Record<string, string | true> = Object.create(null);
   for (let at = 0; at < all.length; at += 1) {
     const token = all[at];
     if (!token) continue;
@@ -73,20 +100,15 @@ export function parse(text: string, valued: readonly string[] = ['to']): Invocat
     } else flags[name] = true;
   }
   const [verb = '', ...rest] = words;
-  return { verb: verb.toLowerCase(), words: rest, flags };
-}
-
-/** The argv of a terminal, where the shell has already split and unquoted. */
-export function parseArgv(argv: readonly string[]): Invocation {
-  const quote = (word: string) => (word.startsWith('--') && !word.includes(' ') ? word : `"${word.replaceAll('"', '”')}"`);
-  const [verb = '', ...rest] = argv;
-  return { ...parse([verb, ...rest.map(quote)].join(' ')) };
+  return { verb: verb.toLowerCase(), words: rest, flags: { ...flags } };
 }
 
 /** The known word nearest to what was typed, if it is near enough to be meant. */
 export function nearest(typed: string, known: readonly string[]): string | undefined {
   const prefixed = typed.length >= 2 ? known.filter((word) => word.startsWith(typed)) : [];
   if (prefixed.length === 1) return prefixed[0];
+  // Far too long to be any of them: not worth a square of work.
+  if (typed.length > 64) return undefined;
   const [best] = known.map((word) => ({ word, far: distance(typed, word) })).sort((a, b) => a.far - b.far);
   return best && best.far <= Math.max(1, Math.floor(best.word.length / 3)) ? best.word : undefined;
 }

@@ -7,6 +7,7 @@ export const resume: Verb = {
   name: 'resume',
   usage: 'resume [run]',
   does: 'goes on after a pause',
+  words: 1,
   need: 'operator',
   group: 'Run',
   run: async (context, invocation) => {

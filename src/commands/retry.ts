@@ -7,6 +7,7 @@ export const retry: Verb = {
   name: 'retry',
   usage: 'retry [run] [step]',
   does: 'tries the step that stopped again: it looks, and does only what is missing',
+  words: 2,
   need: 'operator',
   group: 'Run',
   run: async (context, invocation) => {

@@ -19,12 +19,19 @@ export function mayDo(roles: ReadonlySet<string>, need: Need): boolean {
   return need === 'anybody' || need === 'gate' || enough[need].some((role) => roles.has(role));
 }
 
+/** Who may, as people and groups. */
+export function whoMay(need: Need, service: Service): string {
+  if (need === 'anybody') return 'anybody';
+  if (need === 'gate') return 'whoever the service file names for the question that is open';
+  const entries = [...new Set(enough[need].flatMap((role) => service.people[role]))];
+  return entries.includes('everyone') ? 'everyone' : people(entries);
+}
+
 /** Refuses with who may, and says so when a group could not be read: then nobody is recognised by it. */
 export async function demand(context: CommandContext, service: Service, need: Need, what: string): Promise<ReadonlySet<string>> {
   const roles = await rolesIn(context, service);
   if (need === 'gate' || mayDo(roles, need)) return roles;
-  const who = people(enough[need].flatMap((role) => service.people[role]));
-  throw new Refused('actor.not-allowed', `Only ${who} can ${what}; nothing was changed.${doubt(context)}`);
+  throw new Refused('actor.not-allowed', `Only ${whoMay(need, service)} can ${what}; nothing was changed.${doubt(context)}`);
 }
 
 /** Why a person who should have a role may not be recognised just now; empty when everything could be read. */

@@ -8,7 +8,7 @@ import { Refused } from '../errors.ts';
 import type { Reply } from '../slack/handlers.ts';
 import { safe, who } from '../slack/render/text.ts';
 import type { CommandContext } from './context.ts';
-import type { Invocation } from './parse.ts';
+import { type Invocation, nearest } from './parse.ts';
 
 export interface ChosenRun {
   readonly run: string;
@@ -36,20 +36,41 @@ export async function chooseRun(
   }
   const here = all.filter((one) => context.channel === undefined || context.services.get(one.service)?.channel === context.channel);
   const [service, environment] = first.includes('/') ? first.split('/') : [undefined, first];
-  const byPlace = here.filter((one) => one.environment === environment && (service === undefined || one.service === service));
-  const pool = byPlace.length ? byPlace : here;
-  const rest = byPlace.length ? others : invocation.words;
+  const isPlace = placesOf(context).some(
+    (place) => place.environment === environment && (service === undefined || place.service === service),
+  );
+  const pool = isPlace ? here.filter((one) => one.environment === environment && (service === undefined || one.service === service)) : here;
+  const rest = isPlace ? others : invocation.words;
+  if (!isPlace) refuseTypo(context, first);
   const open = pool.filter((one) => one.active);
   const candidates = open.length || !options.ended ? open : pool.slice(0, 1);
   const [only, second] = candidates;
   if (!only)
-    throw new Refused('run.none', 'Nothing is running here. Start with `/pgupgrade start <environment>`, or see `/pgupgrade list`.');
+    throw new Refused(
+      'run.none',
+      `${isPlace ? `No run of ${safe(first)} is unfinished` : 'Nothing is running here'}; nothing was changed. Start with \`/pgupgrade start <environment>\`, or see \`/pgupgrade list\`.`,
+    );
   if (second)
     throw new Refused(
       'run.which',
       `Which one? ${candidates.map((one) => `${one.run} (${one.service} ${one.environment})`).join(', ')}: name it.`,
     );
   return read(context, only.run, rest);
+}
+
+/** The environments that can be named here. */
+function placesOf(context: CommandContext): readonly { readonly service: string; readonly environment: string }[] {
+  return [...context.services.values()]
+    .filter((service) => context.channel === undefined || service.channel === context.channel)
+    .flatMap((service) => Object.keys(service.environments).map((environment) => ({ service: service.service, environment })));
+}
+
+/** A misspelt environment must not become the reason of a change to another one. */
+function refuseTypo(context: CommandContext, word: string): void {
+  const known = [...new Set(placesOf(context).map(({ environment }) => environment))];
+  const meant = word.length >= 4 && !word.includes(' ') ? nearest(word.toLowerCase(), known) : undefined;
+  if (meant !== undefined)
+    throw new Refused('environment.unknown', `There is no environment “${safe(word)}”; did you mean \`${meant}\`? Nothing was changed.`);
 }
 
 async function read(context: CommandContext, run: string, rest: readonly string[]): Promise<ChosenRun> {

@@ -11,6 +11,8 @@ export const start: Verb = {
   name: 'start',
   usage: 'start <environment> [--to=17]',
   does: 'begins an upgrade: the preflight first, then every step, with a question before each that is felt',
+  flags: [{ name: 'to', valued: true }],
+  words: 2,
   need: 'operator',
   group: 'Run',
   run: async (context, invocation) => {

@@ -9,6 +9,7 @@ import { chooseRun } from './runs.ts';
 export const status: Verb = {
   name: 'status',
   usage: 'status [run]',
+  words: 1,
   does: 'where a run stands, step by step',
   need: 'viewer',
   group: 'Look',
@@ -25,6 +26,7 @@ export const status: Verb = {
 export const list: Verb = {
   name: 'list',
   usage: 'list',
+  words: 0,
   does: 'the runs, newest first',
   need: 'anybody',
   group: 'Look',

@@ -1,8 +1,11 @@
+import { Refused } from '../errors.ts';
+import { cut, safe } from '../slack/render/text.ts';
 import { abort } from './abort.ts';
 import type { Verb } from './context.ts';
 import { done } from './done.ts';
-import { helpFor, helpLines } from './help.ts';
+import { helpFor, helpLines, helpOf } from './help.ts';
 import { note } from './note.ts';
+import { nearest } from './parse.ts';
 import { pause } from './pause.ts';
 import { plan, preflight } from './plan.ts';
 import { resume } from './resume.ts';
@@ -15,11 +18,14 @@ import { whoami } from './whoami.ts';
 
 const help: Verb = {
   name: 'help',
-  usage: 'help',
-  does: 'this list, as far as your roles go',
+  usage: 'help [verb]',
+  words: 1,
+  does: 'this list, as far as your roles go; of one verb, who may use it',
   need: 'anybody',
   group: 'Look',
-  run: async (context) => ({ text: (await helpFor(context, verbs)).join('\n') }),
+  run: async (context, { words: [name] }) => ({
+    text: name === undefined ? (await helpFor(context, verbs)).join('\n') : helpOf(knownVerb(name.toLowerCase()), context),
+  }),
 };
 
 /** Every verb. Help, the README's table, the terminal's help, buttons and modals are made from it. */
@@ -44,8 +50,23 @@ export const verbs: readonly Verb[] = [
   abort,
 ];
 
-export function verbNamed(name: string): Verb | undefined {
-  return verbs.find((verb) => verb.name === name);
+/** Flags that may take the next word as their value, of any verb. */
+export const valuedFlags: readonly string[] = verbs.flatMap((verb) =>
+  (verb.flags ?? []).flatMap((flag) => (flag.valued ? [flag.name] : [])),
+);
+
+/** The verb of that name. @throws Refused `verb.unknown`, with the nearest. */
+export function knownVerb(name: string): Verb {
+  const verb = verbs.find((one) => one.name === name);
+  if (verb) return verb;
+  const meant = nearest(
+    name,
+    verbs.map((one) => one.name),
+  );
+  throw new Refused(
+    'verb.unknown',
+    `There is no verb “${cut(safe(name), 80)}”.${meant ? ` Did you mean \`${meant}\`?` : ''} \`help\` lists them all.`,
+  );
 }
 
 const needs = { anybody: 'anybody', viewer: 'viewer', operator: 'operator', approver: 'approver', gate: 'as the gate says' } as const;

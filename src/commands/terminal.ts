@@ -4,6 +4,7 @@ import { plainText } from '../slack/render/plain.ts';
 import type { CommandContext } from './context.ts';
 import { runVerb } from './handlers.ts';
 import { parseArgv } from './parse.ts';
+import { valuedFlags } from './table.ts';
 
 export interface TerminalAnswer {
   readonly text: string;
@@ -14,7 +15,7 @@ export interface TerminalAnswer {
 /** A verb from a terminal, for the day when Slack is down: the same functions, the same roles; the actor is `terminal:<login>` or a named id. */
 export async function runVerbFromTerminal(context: CommandContext, argv: readonly string[]): Promise<TerminalAnswer> {
   try {
-    return { text: shown(await runVerb(context, parseArgv(argv))), exitCode: 0 };
+    return { text: shown(await runVerb(context, parseArgv(argv, valuedFlags))), exitCode: 0 };
   } catch (error) {
     if (error instanceof Refused) return { text: `${plainText(error.message)} (${error.code})`, exitCode: 1 };
     if (error instanceof NeedsHuman) return { text: `${error.message} ${error.remedy} (${error.code})`, exitCode: 1 };

@@ -4,13 +4,14 @@ import { askAgain } from '../engine/moves.ts';
 import { Refused } from '../errors.ts';
 import type { CommandContext, Verb } from './context.ts';
 import { targetOfRun } from './face.ts';
-import type { Invocation } from './parse.ts';
+import type { Invocation, Question } from './parse.ts';
 import { demand, doubt, rolesIn } from './roles.ts';
 import { type ChosenRun, change, chooseRun } from './runs.ts';
 
 export const approve: Verb = {
   name: 'approve',
   usage: 'approve [run]',
+  words: 1,
   does: 'approves the open question, as its button does',
   need: 'gate',
   group: 'Decide',
@@ -27,6 +28,7 @@ export const reject: Verb = {
 export const withdraw: Verb = {
   name: 'withdraw',
   usage: 'withdraw [run]',
+  words: 1,
   does: 'takes your own approval back while others are still missing',
   need: 'gate',
   group: 'Decide',
@@ -40,6 +42,7 @@ export const withdraw: Verb = {
 export const again: Verb = {
   name: 'ask-again',
   usage: 'ask-again [run]',
+  words: 1,
   does: 'asks a question that expired anew, with what is seen then',
   need: 'operator',
   group: 'Decide',
@@ -68,9 +71,8 @@ async function vote(kind: VoteRequest['vote'], context: CommandContext, invocati
 }
 
 /** The question that is meant: a button says which one, typed words mean the open one. */
-function question(chosen: ChosenRun, invocation: Invocation): { readonly gate: string; readonly nonce: string } {
-  const { gate, nonce } = invocation.flags;
-  if (typeof gate === 'string' && typeof nonce === 'string') return { gate, nonce };
+function question(chosen: ChosenRun, invocation: Invocation): Question {
+  if (invocation.question) return invocation.question;
   const open = chosen.state.gate;
   if (!open) throw new Refused('gate.not-open', `${chosen.run} asks nothing now; nothing was changed.`);
   return open;

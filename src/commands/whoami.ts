@@ -6,6 +6,7 @@ export const whoami: Verb = {
   name: 'whoami',
   usage: 'whoami',
   does: 'your roles, by service',
+  words: 0,
   need: 'anybody',
   group: 'Look',
   run: async (context) => {

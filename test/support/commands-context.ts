@@ -40,5 +40,17 @@ export async function commandsContext(now: () => number = () => firstAt) {
     now,
     ...more,
   });
-  return { as, log, advanced, service };
+  return {
+    as,
+    log,
+    advanced,
+    service,
+    /** Everything forgotten. */
+    reset: () => {
+      log.clear();
+      advanced.length = 0;
+    },
+    /** Everything that a verb can change, to compare. */
+    picture: () => log.picture(),
+  };
 }

@@ -6,6 +6,9 @@ export interface MemoryRunLog extends RunLog {
   push(run: string, ...facts: readonly FactBody[]): void;
   /** Appends that lost their race. */
   stale(): number;
+  clear(): void;
+  /** Everything that is kept, to compare. */
+  picture(): string;
 }
 
 /** A RunLog in memory with the compare-and-append of the one on Redis; every call takes a turn of the loop, so that races are races. */
@@ -32,6 +35,8 @@ export function memoryRunLog(clock: () => number = Date.now): MemoryRunLog {
   return {
     push,
     stale: () => lost,
+    clear: () => logs.clear(),
+    picture: () => JSON.stringify([...logs]),
     start: async (request) => {
       await turn();
       const holder = [...logs.keys()].find((run) => {

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nearest, parse, parseArgv } from '../../src/commands/parse.ts';
-import { verbs, verbTable } from '../../src/commands/table.ts';
+import { nearest, parseArgv, parse as parseText } from '../../src/commands/parse.ts';
+import { valuedFlags, verbs, verbTable } from '../../src/commands/table.ts';
+
+const parse = (text: string) => parseText(text, valuedFlags);
 
 describe('what people type', () => {
   it('is a verb, words and flags', () => {
@@ -34,6 +36,16 @@ describe('what people type', () => {
       'https://a.b/c',
     ]);
   });
+  it('has names that Slack made addresses of as they were typed', () => {
+    expect(parse('note <http://inapp.example|inapp.example> <mailto:ana@a.b|ana@a.b> <https://a.b>').words).toEqual([
+      'inapp.example',
+      'ana@a.b',
+      'https://a.b',
+    ]);
+  });
+  it('keeps a long dash inside quotes', () => {
+    expect(parse('note “we wait —to be sure”').words).toEqual(['we wait —to be sure']);
+  });
   it('never breaks the parser', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (text) => {
@@ -42,10 +54,10 @@ describe('what people type', () => {
     );
   });
   it('is the same from a terminal, where the shell has unquoted it', () => {
-    expect(parseArgv(['abort', 'PG-1', 'because it "hurts"', '--to=17'])).toEqual({
+    expect(parseArgv(['abort', 'PG-1', 'because it "hurts"', '--at=22:00 Europe/Vienna', '--to', '17'], ['to'])).toEqual({
       verb: 'abort',
-      words: ['PG-1', 'because it ”hurts”'],
-      flags: { to: '17' },
+      words: ['PG-1', 'because it "hurts"'],
+      flags: { at: '22:00 Europe/Vienna', to: '17' },
     });
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CommandContext } from '../../src/commands/context.ts';
 import { createHandlers, runVerb } from '../../src/commands/handlers.ts';
 import { parse } from '../../src/commands/parse.ts';
+import { valuedFlags } from '../../src/commands/table.ts';
 import { runVerbFromTerminal } from '../../src/commands/terminal.ts';
 import type { FactBody } from '../../src/engine/facts.ts';
 import { Refused } from '../../src/errors.ts';
@@ -9,7 +10,7 @@ import { createDirectory } from '../../src/slack/directory.ts';
 import { commandsContext } from '../support/commands-context.ts';
 import { begun, doneFacts, firstAt, gateFact, smallShape } from '../support/slack-runs.ts';
 
-const say = (context: CommandContext, text: string) => runVerb(context, parse(text));
+const say = (context: CommandContext, text: string) => runVerb(context, parse(text, valuedFlags));
 const refusal = async (work: Promise<unknown>): Promise<string> => {
   const error = await work.then(
     () => undefined,
@@ -206,6 +207,28 @@ describe('a run that stopped', () => {
     world.log.push('PG-1', { type: 'promotion.refused', reason: 'x' });
     await handlers.submit(typed);
     expect((await world.log.read('PG-1')).at(-1)).toMatchObject({ type: 'abort.requested', reason: 'enough' });
+  });
+});
+
+describe('what a verb does not know', () => {
+  it.each([
+    ['start staging --too=17', 'flag.unknown: `start` has no flag `--too`. Did you mean `--to`?'],
+    ['start staging --to', 'flag.value-missing: `--to` needs a value'],
+    ['start inapp staging now', 'words.too-many: `start` does not know “now”'],
+    ['approve PG-1 --nonce=n-approve-cutover', 'flag.unknown: `approve` has no flag `--nonce`. It has none.'],
+    ['pause produktion', 'environment.unknown: There is no environment “produktion”; did you mean `production`?'],
+    ['pause production', 'run.none: No run of production is unfinished'],
+    ['help statsu', 'verb.unknown: There is no verb “statsu”. Did you mean `status`?'],
+  ])('%s is refused before anything is done', async (text, why) => {
+    const world = await commandsContext();
+    world.log.push('PG-1', begun, gateFact('approve-cutover', ['do it']));
+    const before = world.picture();
+    expect(await refusal(say(world.as('U0ADMIN'), text))).toContain(why);
+    expect(world.picture()).toBe(before);
+  });
+  it('help of one verb says who may use it, by service', async () => {
+    const world = await commandsContext();
+    expect((await say(world.as('U0OUTSIDER'), 'help Start')).text).toContain('inapp: <!subteam^S0OPERATORS> and <@U0ADMIN>');
   });
 });
 
