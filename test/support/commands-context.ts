@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandContext } from '../../src/commands/context.ts';
+import { runVerb } from '../../src/commands/handlers.ts';
+import { parse } from '../../src/commands/parse.ts';
+import { valuedFlags } from '../../src/commands/table.ts';
 import { parseService } from '../../src/config/load.ts';
+import { Refused } from '../../src/errors.ts';
 import { createDirectory } from '../../src/slack/directory.ts';
 import { type MemoryRunLog, memoryRunLog } from './memory-run-log.ts';
 import { PEOPLE } from './slack-people.ts';
@@ -53,4 +57,17 @@ export async function commandsContext(now: () => number = () => firstAt) {
     /** Everything that a verb can change, to compare. */
     picture: () => log.picture(),
   };
+}
+
+/** Types a line; gives the answer. */
+export const say = (context: CommandContext, text: string) => runVerb(context, parse(text, valuedFlags));
+
+/** The refusal that it ends in, as `code: sentence`. */
+export async function refusal(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof Refused) return `${error.code}: ${error.message}`;
+  throw new Error(`it was not refused: ${String(error)}`);
 }
