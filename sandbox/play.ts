@@ -4,7 +4,7 @@ import { narrate } from './narrator.ts';
 import { type Observed, observe } from './observe.ts';
 import { type DemoOptions, defaultPort } from './options.ts';
 import { openStage } from './stage.ts';
-import { tamper } from './tamper.ts';
+import { type Injected, tamper } from './tamper.ts';
 import type { World } from './world.ts';
 
 /** No run of the demo takes longer without something being wrong. */
@@ -16,10 +16,15 @@ interface RunReport {
   readonly ended: string;
   readonly startedAt: number;
   readonly endedAt: number;
+  readonly outages: readonly { readonly from: number; readonly to: number; readonly end: string }[];
+  readonly troubles: readonly { readonly step: string; readonly code: string; readonly reason: string }[];
   readonly steps: readonly { readonly id: string; readonly status: string; readonly tookMs?: number; readonly evidence: string }[];
 }
 
-/** Plays the whole procedure; gives the exit code: 0 only if it finished, nothing was lost and every step is done. */
+/**
+ * Plays the whole procedure; gives the exit code: 0 only if it finished, nothing was lost and every step is done; and, where a
+ * difference was injected, if it stopped the cutover, the writes were given back and the channel showed the row.
+ */
 export async function play(options: DemoOptions): Promise<number> {
   const began = Date.now();
   const stage = await openStage({ ...options, name: 'demo', port: defaultPort, interrupted: 130, print });
@@ -30,7 +35,7 @@ export async function play(options: DemoOptions): Promise<number> {
     );
     narrate(world.slack, print);
     openCast(world, { requesterTries: options.environment === 'production', onTrouble: (words) => print(` ! ${words}`) });
-    if (options.injectDifference) tamper(world, 'staging', print);
+    const injected = options.injectDifference ? tamper(world, 'staging', print) : undefined;
     const runs: { readonly report: RunReport; readonly observed: Observed }[] = [];
     for (const { name: environment } of world.environments) {
       const report = await run(world, environment);
@@ -45,12 +50,15 @@ export async function play(options: DemoOptions): Promise<number> {
         report.steps.every(({ status }) => status === 'done'),
     );
     for (const { report, observed } of runs) print(summary(report, observed));
+    const difference = injected?.();
+    const caught = injected === undefined || isCaught(difference, runs[0]?.report);
+    if (injected) print(sentence(difference, runs[0]?.report));
     if (options.json !== undefined)
       await writeFile(
         options.json,
-        `${JSON.stringify({ ok: good, tookMs: Date.now() - began, options, sandbox: world.info(), runs }, null, 2)}\n`,
+        `${JSON.stringify({ ok: good && caught, tookMs: Date.now() - began, options, ...(difference ? { injected: difference } : {}), sandbox: world.info(), runs }, null, 2)}\n`,
       );
-    return good ? 0 : 1;
+    return good && caught ? 0 : 1;
   } finally {
     await stage.close();
   }
@@ -78,6 +86,26 @@ function summary(report: RunReport, observed: Observed): string {
     `       ${observed.acknowledged} acknowledged writes: ${observed.lost.length} lost, ${observed.doubled} doubled · outages that the pods saw: ${outages || 'none'}`,
     `       ${observed.destination.name} is PostgreSQL ${observed.destination.version}; ${observed.partitionsOnDestination} partitions were made there`,
   ].join('\n');
+}
+
+/** The validation stopped the cutover because of it, nothing was promoted, and people saw the row. */
+function isCaught(injected: Injected | undefined, report: RunReport | undefined): boolean {
+  return (
+    injected !== undefined &&
+    injected.shown.length > 0 &&
+    injected.givenBack &&
+    report?.outages[0]?.end === 'given-back' &&
+    report.troubles.some(({ code }) => code === 'validation.differs')
+  );
+}
+
+function sentence(injected: Injected | undefined, report: RunReport | undefined): string {
+  if (!injected) return '       ❌ no row was changed: the cutover was never asked about';
+  const what = `${injected.table} ${injected.key}, ${injected.column} ${injected.source} → ${injected.destination}`;
+  const [stop] = report?.outages ?? [];
+  return isCaught(injected, report)
+    ? `       ✅ the difference was found before the promotion: ${what}; the writes were given back after ${seconds((stop?.to ?? 0) - (stop?.from ?? 0))}, the channel showed the row, and the second try went through`
+    : `       ❌ the difference did not stop the cutover as it must: ${what}; given back: ${injected.givenBack}, shown: ${injected.shown.length > 0}`;
 }
 
 function print(line: string): void {

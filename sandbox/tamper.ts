@@ -1,32 +1,99 @@
 import pg from 'pg';
+import type { Message } from './slack/types.ts';
 import type { World } from './world.ts';
 
-/** Changes one row on the new server behind the bot's back once the cutover is asked about, and puts it right after the writes were given back. */
-export function tamper(world: World, environment: string, print: (line: string) => void): void {
-  let stage: 'waiting' | 'changed' | 'repaired' = 'waiting';
-  const set = async (name: string) => {
+/** What was done behind the bot's back, and what came of it. */
+export interface Injected {
+  readonly table: string;
+  readonly key: string;
+  readonly column: string;
+  readonly source: string;
+  readonly destination: string;
+  /** The lines of the channel's message that show the row; empty: it was never shown. */
+  readonly shown: readonly string[];
+  /** The channel said that writes are on again before anything was promoted. */
+  readonly givenBack: boolean;
+  readonly repaired: boolean;
+}
+
+/**
+ * Changes one row on the new server behind the bot's back once the cutover is asked about, and puts it right and presses
+ * Retry after the writes were given back. Gives what happened so far; `undefined`: nothing was changed yet.
+ */
+export function tamper(world: World, environment: string, print: (line: string) => void): () => Injected | undefined {
+  let row: { readonly id: string; readonly source: string; readonly destination: string } | undefined;
+  let stage: 'waiting' | 'changing' | 'changed' | 'repairing' | 'repaired' = 'waiting';
+  let shown: readonly string[] = [];
+  const trouble = (error: unknown) => print(` ! the row: ${error instanceof Error ? error.message : String(error)}`);
+
+  /** The pods never touch the last campaign; triggers do not fire, so that one column of one row is all that changes. */
+  async function change(to: 'other' | 'as it was'): Promise<void> {
     const cluster = world.servers.fleet.list().findLast((one) => one.name.startsWith(`me-inapp-${environment}-`));
-    if (!cluster) return;
+    if (!cluster) throw new Error(`there is no server of ${environment}`);
     const client = new pg.Client({ ...cluster.admin, database: 'inapp', ssl: { rejectUnauthorized: false } });
     await client.connect();
-    await client.query('update public.knex_migrations set name = $1 where id = 7', [name]);
-    await client.end();
-  };
-  world.slack.on((event) => {
-    if (event.kind !== 'message' || event.message.ephemeral !== undefined) return;
-    const said = JSON.stringify(event.message.blocks);
-    if (stage === 'waiting' && said.includes(':approve-cutover:')) {
-      stage = 'changed';
-      print(' (somebody)      │ changes a row of public.knex_migrations on the new server');
-      void set('somebody was here');
-    }
-    const retry =
-      /"action_id":"run:retry"[^}]*?"value":"([^"]+)"/.exec(said) ?? /"value":"([^"]+)"[^}]*?"action_id":"run:retry"/.exec(said);
-    if (stage === 'changed' && retry) {
-      stage = 'repaired';
-      void set('0007_migration.js').then(() =>
-        world.slack.human.click('U0OPERATOR', event.message.ts, 'run:retry', { value: retry[1] ?? '' }),
+    try {
+      await client.query('set session_replication_role = replica');
+      const { rows } = await client.query<{ id: string; priority: string }>(
+        'update public.campaign set priority = priority + $1 where id = (select max(id) from public.campaign) returning id, priority',
+        [to === 'other' ? 1 : -1],
       );
+      const [changed] = rows;
+      if (to === 'other' && changed)
+        row = { id: String(changed.id), source: String(Number(changed.priority) - 1), destination: String(changed.priority) };
+    } finally {
+      await client.end();
     }
+  }
+
+  async function inject(): Promise<void> {
+    await change('other');
+    stage = 'changed';
+    print(` (somebody)      │ changes priority of campaign ${row?.id} on the new server: ${row?.source} → ${row?.destination}`);
+  }
+
+  async function repair(): Promise<void> {
+    await change('as it was');
+    stage = 'repaired';
+    print(` (somebody)      │ puts campaign ${row?.id} right`);
+    for (const message of world.slack.state.messages) await retry(message);
+  }
+
+  async function retry(message: Message): Promise<void> {
+    const said = JSON.stringify(message.blocks);
+    const [, value] =
+      /"action_id":"run:retry"[^}]*?"value":"([^"]+)"/.exec(said) ?? /"value":"([^"]+)"[^}]*?"action_id":"run:retry"/.exec(said) ?? [];
+    if (stage !== 'repaired' || value === undefined || message.deleted) return;
+    stage = 'waiting';
+    await world.slack.human.click('U0OPERATOR', message.ts, 'run:retry', { value });
+  }
+
+  let givenBack = false;
+  world.slack.on((event) => {
+    if ((event.kind !== 'message' && event.kind !== 'message_changed') || event.message.ephemeral !== undefined) return;
+    const { message } = event;
+    const lines = message.text.split('\n');
+    if (row === undefined && stage === 'waiting' && JSON.stringify(message.blocks).includes(':approve-cutover:')) {
+      stage = 'changing';
+      inject().catch(trouble);
+    }
+    if (lines.includes(`+ priority ${row?.destination}`)) shown = lines.slice(1);
+    if (stage === 'changed' && /writes are on again/.test(message.text)) {
+      givenBack = true;
+      stage = 'repairing';
+      repair().catch(trouble);
+    }
+    retry(message).catch(trouble);
   });
+  return () =>
+    row && {
+      table: 'public.campaign',
+      key: `id=${row.id}`,
+      column: 'priority',
+      source: row.source,
+      destination: row.destination,
+      shown,
+      givenBack,
+      repaired: stage === 'waiting',
+    };
 }

@@ -1,3 +1,5 @@
+import type { Exhibit } from './step.ts';
+
 /**
  * The run's log: facts, past tense, written once. The state is a fold over them (`fold.ts`).
  * `at` is milliseconds since the epoch, set when the fact is appended; `by` is a Slack user id, `terminal:<login>` or `bot`.
@@ -18,6 +20,7 @@ export type FactBody =
       readonly fate: 'human' | 'fatal';
       readonly undoing: boolean;
       readonly file?: { readonly name: string; readonly content: string };
+      readonly exhibits?: readonly Exhibit[];
     }
   | { readonly type: 'step.skipped'; readonly step: string; readonly by: string; readonly reason: string }
   | { readonly type: 'step.undone'; readonly step: string; readonly how: 'undone' | 'kept'; readonly why: string }

@@ -1,15 +1,14 @@
 import { Fatal, NeedsHuman, Refused, Transient } from '../errors.ts';
 import type { FactBody } from './facts.ts';
 import type { RunState } from './state.ts';
-import type { Attachment } from './step.ts';
+import type { Shown } from './step.ts';
 import { mustGiveBack, sentence, writesSentence } from './writes.ts';
 
-export interface Failure {
+export interface Failure extends Shown {
   readonly code: string;
   readonly reason: string;
   readonly remedy: string;
   readonly fate: 'human' | 'fatal';
-  readonly file?: Attachment;
 }
 
 /** What nobody classified goes to a human: for DDL, grants and a promotion a pause is the safe default. */
@@ -38,7 +37,7 @@ export function failureOf(error: unknown): Failure {
  * nobody has to be awake for that.
  */
 export function failureFacts(state: RunState, step: string, failure: Failure, undoing: boolean): readonly FactBody[] {
-  const { code, remedy, fate, file } = failure;
+  const { code, remedy, fate, file, exhibits } = failure;
   const blocked: FactBody = {
     type: 'step.blocked',
     step,
@@ -48,6 +47,7 @@ export function failureFacts(state: RunState, step: string, failure: Failure, un
     fate,
     undoing,
     ...(file ? { file } : {}),
+    ...(exhibits ? { exhibits } : {}),
   };
   if (undoing || !mustGiveBack(state)) return [blocked];
   return [blocked, { type: 'give-back.begun', reason: `${step} failed: ${sentence(failure.reason)}` }];

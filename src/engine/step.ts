@@ -24,12 +24,23 @@ export type Observation =
       readonly expects?: string;
       readonly file?: Attachment;
     }
-  | { readonly state: 'blocked'; readonly code: string; readonly reason: string; readonly remedy: string; readonly file?: Attachment };
+  | ({ readonly state: 'blocked'; readonly code: string; readonly reason: string; readonly remedy: string } & Shown);
 
 /** A file for the run's thread: Terraform, a list of differences. */
 export interface Attachment {
   readonly name: string;
   readonly content: string;
+}
+
+/** What people see beside a reason: a heading with a table (its first row is the head) or with lines word for word. */
+export interface Exhibit {
+  readonly title: string;
+  readonly table?: readonly (readonly string[])[];
+  readonly lines?: readonly string[];
+}
+export interface Shown {
+  readonly exhibits?: readonly Exhibit[];
+  readonly file?: Attachment;
 }
 
 export function done(evidence: string): Observation {
@@ -48,8 +59,8 @@ export function task(
 ): Observation {
   return { state: 'task', what, verifiedBy, ...options };
 }
-export function blocked(code: string, reason: string, remedy: string, file?: Attachment): Observation {
-  return { state: 'blocked', code, reason, remedy, ...(file ? { file } : {}) };
+export function blocked(code: string, reason: string, remedy: string, shown: Shown = {}): Observation {
+  return { state: 'blocked', code, reason, remedy, ...shown };
 }
 
 /** Progress of long work: only its latest value is kept, beside the log. */

@@ -2,7 +2,8 @@ import type { Fact } from '../engine/facts.ts';
 import type { RunState } from '../engine/state.ts';
 import type { Block, Message } from './render/blocks.ts';
 import { renderBoard } from './render/board.ts';
-import type { RunViewData } from './render/face.ts';
+import { renderExhibits } from './render/exhibits.ts';
+import { type RunViewData, runId, titleOf } from './render/face.ts';
 import { renderFailure } from './render/failure.ts';
 import { type GateAsked, planNeedsFile, renderGate } from './render/gate.ts';
 import { renderDeed, renderGiveBack, renderReminder } from './render/people.ts';
@@ -11,7 +12,7 @@ import { renderReport, reportOf } from './render/report.ts';
 import { reportFiles } from './render/report-files.ts';
 import { renderTask } from './render/task.ts';
 
-type Kind = 'board' | 'phase' | 'gate' | 'task' | 'failure' | 'give-back' | 'deed' | 'reminder' | 'report' | 'file';
+type Kind = 'board' | 'phase' | 'gate' | 'task' | 'failure' | 'exhibits' | 'give-back' | 'deed' | 'reminder' | 'report' | 'file';
 
 /** One message that the channel should show. The channel is a projection of the log: what is missing is posted, what differs is edited. */
 export interface Wanted {
@@ -58,7 +59,11 @@ function ofFact(fact: Fact, index: number, view: RunViewData, then: (length: num
     case 'task.asked':
       return [want(index, 'task', renderTask(fact, index, view)), ...attached(fact.file, index)];
     case 'step.blocked':
-      return [want(index, 'failure', renderFailure(fact, index, then(index + 1), view)), ...attached(fact.file, index)];
+      return [
+        want(index, 'failure', renderFailure(fact, index, then(index + 1), view)),
+        ...(fact.exhibits ? [want(index, 'exhibits', renderExhibits(exhibitsTitle(fact.step, view), fact.exhibits))] : []),
+        ...attached(fact.file, index),
+      ];
     case 'give-back.begun':
     case 'writes.given-back':
       return [want(index, 'give-back', renderGiveBack(fact, view))];
@@ -75,9 +80,13 @@ function ofFact(fact: Fact, index: number, view: RunViewData, then: (length: num
   }
 }
 
-const broadcasts: ReadonlySet<Kind> = new Set(['gate', 'task', 'failure', 'give-back', 'report', 'reminder']);
+const broadcasts: ReadonlySet<Kind> = new Set(['gate', 'task', 'failure', 'exhibits', 'give-back', 'report', 'reminder']);
 /** Without the board there is no thread; without the others nobody knows that a decision is wanted. */
 const repeatables: ReadonlySet<Kind> = new Set(['board', 'gate', 'task', 'failure']);
+
+function exhibitsTitle(step: string, view: RunViewData): string {
+  return `${runId(view.state)} ${titleOf(view.shape, step)}: what differs`;
+}
 
 function want(index: number, kind: Kind, message: Message, suffix = ''): Wanted {
   return {

@@ -1,5 +1,6 @@
 import type { Differing, ObjectDifference, TableVerdict, Verdict } from './types.ts';
-import { count, duration, size } from './units.ts';
+import { count, duration, many, size } from './units.ts';
+import { pair, shown } from './values.ts';
 
 /** A verdict for a terminal: the answer first, then what differs. */
 export function reportOf(verdict: Verdict, rowsPerTable: number, outDir: string | undefined): string {
@@ -65,33 +66,4 @@ function objectLines({ kind, object, source, destination }: ObjectDifference): s
   if (source === null) return [`  ${kind} ${object}: only on the destination (${shown(destination)})`];
   const [there, here] = pair(source, destination);
   return [`  ${kind} ${object}`, `    source:      ${there}`, `    destination: ${here}`];
-}
-
-const widest = 300;
-
-/** Both texts, cut around their first difference where they are long. */
-function pair(source: string | null, destination: string | null): readonly [string, string] {
-  if (source === null || destination === null) return [shown(source), shown(destination)];
-  if (Math.max(source.length, destination.length) <= widest) return [shown(source), shown(destination)];
-  let same = 0;
-  while (same < source.length && source[same] === destination[same]) same++;
-  const from = Math.max(0, same - 40);
-  const cut = (text: string) =>
-    `${from > 0 ? '…' : ''}${escaped(text.slice(from, from + widest))}${text.length > from + widest ? `… (${count(text.length)} characters)` : ''}`;
-  return [cut(source), cut(destination)];
-}
-
-function shown(text: string | null): string {
-  if (text === null) return 'NULL';
-  if (text === '') return "''";
-  return text.length > widest ? `${escaped(text.slice(0, widest))}… (${count(text.length)} characters)` : escaped(text);
-}
-
-/** On one line; blanks stay, because they may be what differs. */
-function escaped(text: string): string {
-  return text.replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t');
-}
-
-function many(n: number, one: string, more: string): string {
-  return `${count(n)} ${n === 1 ? one : more}`;
 }

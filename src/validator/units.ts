@@ -3,6 +3,11 @@ export function count(n: number): string {
   return n.toLocaleString('en-US');
 }
 
+/** `1 row`, `4,200,000 rows` */
+export function many(n: number, one: string, more = `${one}s`): string {
+  return `${count(n)} ${n === 1 ? one : more}`;
+}
+
 /** `2.38 GB`, decimal units. */
 export function size(bytes: number): string {
   for (const [unit, of] of [

@@ -3,6 +3,7 @@ import { estimate } from '../../src/postgres/cutover-estimate.ts';
 import { mergeLedger, sameGrants } from '../../src/postgres/fence-ledger.ts';
 import { classOf, type SessionSeen } from '../../src/postgres/sessions.ts';
 import { conninfo, wayBackName } from '../../src/postgres/way-back.ts';
+import { csvOf } from '../../src/validator/masked-csv.ts';
 import type { Verdict } from '../../src/validator/types.ts';
 import { recordOf } from '../../src/validator/verdict-report.ts';
 import { replacementsOf } from '../../src/workloads/connections.ts';
@@ -149,7 +150,8 @@ describe('a verdict in the run’s log', () => {
     durationMs: 5,
   };
   it('masks every value that the service file does not show, and no spreadsheet runs what it shows', () => {
-    const { csv, differences } = recordOf(verdict, { 'public.campaign': ['priority'] });
+    const csv = csvOf(verdict, { 'public.campaign': ['priority'] });
+    const { differences } = recordOf(verdict, 4);
     expect(csv).toContain(`priority,'=1,2`);
     expect(csv).toContain('email,***,***');
     expect(JSON.stringify({ csv, differences })).not.toMatch(/a@b|id=7/);

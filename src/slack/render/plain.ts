@@ -19,11 +19,31 @@ function textOf(block: Block): string {
         .join('\n');
     case 'context':
       return block.elements.map((element) => ('text' in element ? element.text : '')).join(' ');
+    case 'table':
+      return aligned(block.rows.map((row) => row.map((cell) => ('text' in cell ? cell.text : ''))));
+    case 'rich_text':
+      return block.elements.flatMap((part) => ('elements' in part ? part.elements.map(wordOf) : [])).join('\n');
     case 'divider':
       return '―'.repeat(24);
     default:
       return '';
   }
+}
+
+function wordOf(part: object): string {
+  return 'text' in part && typeof part.text === 'string' ? part.text : '';
+}
+
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 function unmark(text: string): string {

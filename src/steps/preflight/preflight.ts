@@ -27,7 +27,7 @@ export const preflight: Step<Needs> = {
       'preflight.blocks',
       [`${summary}:`, ...blocking.slice(0, 10).map((finding) => `• ${finding.message}`)].join('\n'),
       blocking.length === 1 ? (blocking[0]?.remedy ?? '') : 'Deal with each of them (remedies in the file), then press Retry.',
-      { name: `preflight-${clients.target.source}.txt`, content: `${lines.join('\n')}\n` },
+      { file: { name: `preflight-${clients.target.source}.txt`, content: `${lines.join('\n')}\n` } },
     );
   },
 

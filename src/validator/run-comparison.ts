@@ -1,0 +1,79 @@
+import type { Membership } from '../postgres/membership.ts';
+import { asMemberOfOwners } from '../postgres/read-rights.ts';
+import type { Postgres } from '../postgres/types.ts';
+import { type Exhibit, exhibitsOf } from './exhibits.ts';
+import { judge } from './judged.ts';
+import { csvOf } from './masked-csv.ts';
+import type { ShownColumns } from './masking.ts';
+import type { CompareRequest, Expectation, Validator, Verdict } from './types.ts';
+import { recordOf } from './verdict-report.ts';
+
+/** What of the service file the comparison of a run goes by. */
+export interface Compared {
+  readonly databases: Readonly<Record<string, unknown>>;
+  readonly validation: { readonly showValues: ShownColumns; readonly connections: number };
+}
+/** What the comparison needs of its run. */
+interface Ledger {
+  readonly signal: AbortSignal;
+  record(key: string, value: unknown): Promise<void>;
+  recall<T>(key: string): T | undefined;
+  progress(progress: { readonly text: string; readonly fraction?: number }): void;
+}
+
+/** Rows of each differing table that the file in the thread lists. */
+const rowsInFile = 500;
+
+/** Until the hand-over everything on the destination belongs to another role than on the source, and so do its rights. */
+const intended: readonly Expectation[] = [
+  { kind: 'owner', reason: 'Until the ownership is handed over everything on the destination belongs to cloudsqlexternalsync.' },
+  { kind: 'grant', reason: 'Database Migration Service carries no grants; grant-destination-roles gives and verifies its own.' },
+  { kind: 'default-privilege', reason: 'Default privileges hang on the owner, and the owner changes with the hand-over.' },
+];
+
+/** What a comparison of the two instances of a run asks for; `live`: changes still flow, and sequences come later. */
+export function requestFor(target: Compared, live: boolean) {
+  return {
+    databases: Object.keys(target.databases),
+    live,
+    sequences: !live,
+    expected: intended,
+    ignoredGrantees: ['migration', 'wayback'],
+    connections: target.validation.connections,
+    rowsPerTable: rowsInFile,
+  } satisfies Partial<CompareRequest>;
+}
+
+/**
+ * Compares source and destination as a member of every owner, and puts the figures into the ledger under `verdict`,
+ * `more` beside them. A verdict with differences is what the step's next look finds (`takeJudged`).
+ */
+export async function compareForRun(
+  { target, postgres, validator }: { readonly target: Compared; readonly postgres: Postgres; readonly validator: Validator },
+  run: Ledger,
+  live: boolean,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  const request = requestFor(target, live);
+  const verdict = await asMemberOfOwners(
+    postgres,
+    request.databases,
+    run.recall<readonly Membership[]>('memberships') ?? [],
+    (all) => run.record('memberships', all),
+    () =>
+      validator.compare({
+        ...request,
+        signal: run.signal,
+        progress: ({ bytes, ofBytes, rows, table }) =>
+          run.progress({ text: `${table}, ${rows} rows compared`, ...(ofBytes > 0 ? { fraction: Math.min(1, bytes / ofBytes) } : {}) }),
+      }),
+  );
+  const record = recordOf(verdict, request.connections);
+  await run.record('verdict', { ...record, ...more });
+  if (!record.equal) judge(run.signal, { record, ...shownToPeople(verdict, target.validation.showValues) });
+}
+
+/** What differs, as messages show it and as a file; values that the service file does not show are masked in both. */
+export function shownToPeople(verdict: Verdict, show: ShownColumns): { readonly exhibits: readonly Exhibit[]; readonly csv: string } {
+  return { exhibits: exhibitsOf(verdict, show), csv: csvOf(verdict, show) };
+}
