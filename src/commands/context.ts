@@ -1,7 +1,7 @@
 import type { Service } from '../config/schema.ts';
 import type { Directory, Dispatcher, RunLog } from '../engine/ports.ts';
 import type { RunbookShape } from '../engine/state.ts';
-import type { Actor, Reply } from '../slack/handlers.ts';
+import type { Actor, Answer } from '../slack/handlers.ts';
 import type { Invocation } from './parse.ts';
 
 /** What a verb may use. */
@@ -42,5 +42,5 @@ export interface Verb {
   /** `gate`: the rule of the gate that is asked about decides. */
   readonly need: Need;
   readonly group: 'Look' | 'Run' | 'Decide' | 'Emergency';
-  run(context: CommandContext, invocation: Invocation): Promise<Reply>;
+  run(context: CommandContext, invocation: Invocation): Promise<Answer>;
 }

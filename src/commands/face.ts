@@ -19,6 +19,7 @@ export function runFace(services: ReadonlyMap<string, Service>, header: RunHeade
     deadlineMs: service.cutover.deadline,
     wayBackDays: service.wayBack.days,
     operators: service.people.operator,
+    escalation: service.escalation.length > 0 ? service.escalation : service.people.admin,
     proofs: ['validate-live', 'validate', 'arm-way-back'],
     gate: (gate) => {
       const rule = gateRule(target, gate);

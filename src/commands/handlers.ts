@@ -1,5 +1,5 @@
 import { Refused } from '../errors.ts';
-import type { Handlers, Pressed, Reply, Submitted } from '../slack/handlers.ts';
+import type { Answer, Handlers, Pressed, Submitted } from '../slack/handlers.ts';
 import { renderModal } from '../slack/render/modals.ts';
 import { checkArguments } from './arguments.ts';
 import type { CommandContext } from './context.ts';
@@ -7,7 +7,7 @@ import { type Invocation, parse, type Question } from './parse.ts';
 import { knownVerb, valuedFlags } from './table.ts';
 
 /** Runs what was typed. Nothing typed: the status if something runs here, else the help. An unknown verb is answered with the nearest. */
-export async function runVerb(context: CommandContext, invocation: Invocation): Promise<Reply> {
+export async function runVerb(context: CommandContext, invocation: Invocation): Promise<Answer> {
   const name = invocation.verb || ((await context.log.runs()).some((run) => run.active) ? 'status' : 'help');
   const verb = knownVerb(name);
   checkArguments(verb, invocation);
@@ -34,6 +34,10 @@ function invocationOf(pressed: Pressed, values: Submitted['values']): Invocation
       return answer('approve');
     case 'gate:reject':
       return answer('reject', [reason]);
+    case 'gate:recheck':
+      return answer('recheck');
+    case 'gate:withdraw':
+      return answer('withdraw');
     case 'gate:again':
       return answer('ask-again');
     case 'task:done':
@@ -45,6 +49,10 @@ function invocationOf(pressed: Pressed, values: Submitted['values']): Invocation
       return say('resume');
     case 'run:status':
       return say('status');
+    case 'run:handoff':
+      return say('handoff', [values['to'] ?? '']);
+    case 'run:note':
+      return say('note', [values['text'] ?? '']);
     case 'run:retry':
       return say('retry', rest);
     case 'run:skip':

@@ -6,7 +6,7 @@ import { fold } from '../engine/fold.ts';
 import type { RunState } from '../engine/state.ts';
 import { Refused } from '../errors.ts';
 import type { Reply } from '../slack/handlers.ts';
-import { safe, who } from '../slack/render/text.ts';
+import { mentions, safe } from '../slack/render/text.ts';
 import type { CommandContext } from './context.ts';
 import { type Invocation, nearest } from './parse.ts';
 
@@ -96,8 +96,8 @@ export async function change(context: CommandContext, run: string, decide: (stat
   });
   const decision = last.decision;
   if (!decision || decision.kind === 'refused')
-    throw new Refused(decision?.code ?? 'nothing', mention(decision?.message ?? 'Nothing was changed.'));
-  return { text: `${mention(decision.message)}${await advance(context, run)}` };
+    throw new Refused(decision?.code ?? 'nothing', mentions(decision?.message ?? 'Nothing was changed.'));
+  return { text: `${mentions(decision.message)}${await advance(context, run)}` };
 }
 
 /** The fact stands whatever happens here: what a run owes is also found by the worker's own look every few seconds. */
@@ -108,9 +108,4 @@ export async function advance(context: CommandContext, run: string): Promise<str
   } catch {
     return ' The queue did not answer; the worker finds it by itself within seconds.';
   }
-}
-
-/** The engine speaks of people by their ids; Slack shows names for mentions. */
-function mention(text: string): string {
-  return safe(text).replace(/\b[UW](?=[A-Z]*\d)[A-Z0-9]{5,}\b/g, (id) => who(id));
 }

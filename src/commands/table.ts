@@ -3,6 +3,7 @@ import { cut, safe } from '../slack/render/text.ts';
 import { abort } from './abort.ts';
 import type { Verb } from './context.ts';
 import { done } from './done.ts';
+import { handoff } from './handoff.ts';
 import { helpFor, helpLines, helpOf } from './help.ts';
 import { note } from './note.ts';
 import { nearest } from './parse.ts';
@@ -13,7 +14,7 @@ import { retry } from './retry.ts';
 import { skip } from './skip.ts';
 import { start } from './start.ts';
 import { list, status } from './status.ts';
-import { again, approve, reject, withdraw } from './votes.ts';
+import { again, approve, recheck, reject, withdraw } from './votes.ts';
 import { whoami } from './whoami.ts';
 
 const help: Verb = {
@@ -41,10 +42,12 @@ export const verbs: readonly Verb[] = [
   resume,
   retry,
   done,
+  handoff,
   note,
   approve,
   reject,
   withdraw,
+  recheck,
   again,
   skip,
   abort,

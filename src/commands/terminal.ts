@@ -1,5 +1,5 @@
 import { NeedsHuman, Refused } from '../errors.ts';
-import type { Reply } from '../slack/handlers.ts';
+import type { Answer } from '../slack/handlers.ts';
 import { plainText } from '../slack/render/plain.ts';
 import type { CommandContext } from './context.ts';
 import { runVerb } from './handlers.ts';
@@ -23,6 +23,7 @@ export async function runVerbFromTerminal(context: CommandContext, argv: readonl
   }
 }
 
-function shown(reply: Reply): string {
+function shown(reply: Answer): string {
+  if ('modal' in reply) return reply.modal.title.text;
   return reply.blocks?.length ? plainText(reply.blocks) : plainText(reply.text);
 }

@@ -24,7 +24,7 @@ const Role = z.enum(['viewer', 'operator', 'approver', 'tech-lead', 'admin']);
 const Gate = z.strictObject({
   role: Role,
   count: z.int().min(1).max(6).default(1),
-  requesterMayApprove: z.boolean().default(false),
+  requesterMayApprove: z.boolean().optional().describe('Absent: as the environment says'),
 });
 const Name = z.string().min(1).max(63);
 const Major = z.int().min(13).max(30);
@@ -32,6 +32,7 @@ const Major = z.int().min(13).max(30);
 const Environment = z.strictObject({
   project: z.string().min(1),
   after: z.string().optional().describe('The environment that must have finished the same upgrade first'),
+  requesterMayApprove: z.boolean().default(false).describe('Whether the person who carries a run counts as an approver of its gates'),
   gates: z.record(z.string(), Gate).default({}),
   currentVersion: Major.optional().describe('Overrides the service’s currentVersion'),
 });
@@ -82,6 +83,7 @@ export const Service = z
     environments: z
       .record(z.string().regex(/^[a-z][a-z0-9-]*$/), Environment)
       .refine((all) => Object.keys(all).length > 0, 'name at least one environment'),
+    escalation: z.array(z.string()).default([]).describe('Who is named when a question is open for 15 minutes; empty: the admins'),
     people: z.strictObject({
       viewer: z.array(z.string()).default(['everyone']),
       operator: z.array(z.string()).min(1),
@@ -132,7 +134,7 @@ export const Service = z
         context.addIssue({ code: 'custom', path: ['secrets'], message: `must name the secret of the built-in user "${user.username}"` });
   });
 export type Service = z.infer<typeof Service>;
-export type GateRule = z.infer<typeof Gate>;
+export type GateRule = z.infer<typeof Gate> & { readonly requesterMayApprove: boolean };
 
 /** A service in one environment, with every placeholder filled in: what steps see. */
 export interface Target extends Omit<Service, 'environments' | 'instance'> {
@@ -145,6 +147,7 @@ export interface Target extends Omit<Service, 'environments' | 'instance'> {
   readonly destination: string;
   /** By step id; the defaults filled in. */
   readonly gates: Readonly<Record<string, GateRule>>;
+  readonly requesterMayApprove: boolean;
   /** `projects/P/locations/R` */
   readonly location: string;
 }

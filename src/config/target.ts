@@ -1,14 +1,14 @@
 import { Refused } from '../errors.ts';
 import type { GateRule, Service, Target } from './schema.ts';
 
-const defaultGates: Readonly<Record<string, GateRule>> = {
-  'create-destination': { role: 'tech-lead', count: 1, requesterMayApprove: true },
-};
-const otherGates: GateRule = { role: 'approver', count: 1, requesterMayApprove: true };
-
-/** Who decides a gate, where the service file is silent: `approve-cutover` after another environment takes two, never the requester. */
-export function gateRule(target: Pick<Target, 'gates'>, gate: string): GateRule {
-  return target.gates[gate.replace(/^undo:/, '')] ?? defaultGates[gate] ?? otherGates;
+/**
+ * Who decides a gate. Where the service file is silent: a tech lead for `create-destination`, else one approver, and the
+ * person who carries the run only where the environment says so.
+ */
+export function gateRule(target: Pick<Target, 'gates' | 'requesterMayApprove'>, gate: string): GateRule {
+  const { requesterMayApprove } = target;
+  const role = gate === 'create-destination' ? 'tech-lead' : 'approver';
+  return target.gates[gate.replace(/^undo:/, '')] ?? { role, count: 1, requesterMayApprove };
 }
 
 /** Fills in one environment. Refuses an unknown environment and a version that is not above the current one. */
@@ -25,7 +25,14 @@ export function targetOf(service: Service, environment: string, to: number = ser
     throw new Refused('version.not-above', `${service.service} ${environment} is at version ${current}; ${to} is not above it.`);
   const fill = (text: string) => text.replaceAll('{project}', settings.project).replaceAll('{environment}', environment);
   const instance = (version: number) => fill(service.instance).replaceAll('{version}', String(version));
-  const gates = { ...settings.gates };
+  const { requesterMayApprove } = settings;
+  const gates: Record<string, GateRule> = Object.fromEntries(
+    Object.entries(settings.gates).map(([gate, rule]) => [
+      gate,
+      { ...rule, requesterMayApprove: rule.requesterMayApprove ?? requesterMayApprove },
+    ]),
+  );
+  // Where another environment comes first, the switch takes two people, and never the one who carries the run.
   if (settings.after !== undefined && !gates['approve-cutover'])
     gates['approve-cutover'] = { role: 'approver', count: 2, requesterMayApprove: false };
   const { environments: _environments, instance: _instance, ...rest } = service;
@@ -38,6 +45,7 @@ export function targetOf(service: Service, environment: string, to: number = ser
     source: instance(current),
     destination: instance(to),
     gates,
+    requesterMayApprove,
     network: fill(service.network),
     location: `projects/${settings.project}/locations/${service.region}`,
     databases: Object.fromEntries(

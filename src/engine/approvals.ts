@@ -43,8 +43,11 @@ export function castVote(request: VoteRequest): Decision {
     return refused('gate.expired', `Nobody decided ${gate.gate} until ${clock(gate.expiresAt)}; press “Ask again” for a new question.`);
   if (!voter.roles.has(rule.role))
     return refused('gate.not-the-role', `Only people with the role ${rule.role} decide ${gate.gate}; you are not one of them.`);
-  if (vote === 'approve' && !rule.requesterMayApprove && state.header?.by === voter.id)
-    return refused('gate.requester', `You asked for this run, so somebody else has to approve ${gate.gate}.`);
+  if (vote === 'approve' && !rule.requesterMayApprove && requestersOf(state).includes(voter.id))
+    return refused(
+      'gate.requester',
+      `You ${state.header?.by === voter.id ? 'asked for' : 'carry'} this run, so somebody else with the role ${rule.role} has to approve ${gate.gate}.`,
+    );
   const cast: FactBody = {
     type: 'vote.cast',
     gate: gate.gate,
@@ -64,6 +67,26 @@ export function castVote(request: VoteRequest): Decision {
     kind: 'facts',
     facts: [cast, { type: 'gate.decided', gate: gate.gate, nonce: gate.nonce, decision: 'approved', by, planHash: gate.planHash }],
     message: `${gate.gate} is approved by ${by.join(', ')}.`,
+  };
+}
+
+/** Who wants this run: whoever started it and whoever carries it now. Handing it over makes nobody independent. */
+export function requestersOf(state: RunState): readonly string[] {
+  const { header, operator } = state;
+  return [...new Set([header?.by, operator])].filter((id) => id !== undefined);
+}
+
+/** Has the step look again before anybody decides. The same plan: its votes stand; another one: a new question, and they are void. */
+export function recheck(request: Pick<VoteRequest, 'state' | 'voter' | 'gate' | 'nonce'>): Decision {
+  const gate = openGate(request);
+  if ('kind' in gate) return gate;
+  if (gate.expired) return refused('gate.expired', `${gate.gate} expired; press “Ask again” for a new question.`);
+  if (gate.gate !== gate.step || request.state.status !== 'waiting-gate')
+    return refused('gate.not-looked-at', `There is nothing to look at again for ${gate.gate} now; approve it, or reject it with a reason.`);
+  return {
+    kind: 'facts',
+    facts: [{ type: 'gate.rechecked', gate: gate.gate, nonce: gate.nonce, by: request.voter.id }],
+    message: `${gate.step} looks again; its card shows what it sees. If the plan differs, it is asked anew and the votes are void.`,
   };
 }
 
@@ -98,6 +121,12 @@ function openGate(request: Pick<VoteRequest, 'state' | 'gate' | 'nonce'>): OpenG
   const late = (message: string) => ({ kind: 'refused' as const, code: 'gate.decided', message });
   if (state.gate?.gate === gate)
     return { kind: 'refused', code: 'gate.stale', message: `${gate} was asked again since; answer the newer question.` };
+  if (state.rechecked?.nonce === nonce)
+    return {
+      kind: 'refused',
+      code: 'gate.rechecked',
+      message: `${gate} is being looked at again; vote when its card shows what is seen now.`,
+    };
   const approved = state.approved.get(gate);
   if (approved) return late(`${gate} is already approved by ${approved.by.join(', ')}.`);
   if (state.rejected.has(gate) || (state.blocked?.code === 'gate.rejected' && state.blocked.step === gate))

@@ -17,6 +17,8 @@ export interface Draft {
   reached: number;
   readonly steps: Map<string, Mutable<StepState>>;
   gate: (Mutable<Omit<OpenGate, 'votes'>> & { votes: Vote[] }) | undefined;
+  rechecked: Draft['gate'];
+  operator: string | undefined;
   readonly approved: Map<string, Approval>;
   readonly rejected: Set<string>;
   task: OpenTask | undefined;
@@ -47,6 +49,8 @@ export function emptyDraft(shape: RunbookShape): Draft {
     reached: -1,
     steps: new Map(),
     gate: undefined,
+    rechecked: undefined,
+    operator: undefined,
     approved: new Map(),
     rejected: new Set(),
     task: undefined,
@@ -69,6 +73,7 @@ export function emptyDraft(shape: RunbookShape): Draft {
 export function begin(draft: Draft, header: RunHeader): void {
   const { order, gained, missing } = orderOf(header.steps, draft.shape);
   draft.header = header;
+  draft.operator = header.by;
   draft.order = order;
   draft.gained = gained;
   for (const id of order) draft.steps.set(id, freshStep(id));
@@ -97,6 +102,7 @@ export function shapeOfStep(draft: Draft, id: string) {
 /** What was asked about the step is answered or has lost its meaning. */
 export function settle(draft: Draft, step: string): void {
   if (draft.gate?.step === step) draft.gate = undefined;
+  if (draft.rechecked?.step === step) draft.rechecked = undefined;
   if (draft.task?.step === step) draft.task = undefined;
   if (draft.blocked?.step === step) draft.blocked = undefined;
 }

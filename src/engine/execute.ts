@@ -4,7 +4,7 @@ import type { Execution, Outcome, Ownership } from './execution.ts';
 import type { FactBody } from './facts.ts';
 import { type Failure, failureFacts, failureOf } from './failure.ts';
 import { next } from './next.ts';
-import { changeOfPlan, planHash } from './plan.ts';
+import { changeOfPlan, changeOfQuestion, planHash } from './plan.ts';
 import type { RunState } from './state.ts';
 import type { Observation, Step } from './step.ts';
 import { openSession, type Session } from './view.ts';
@@ -111,26 +111,29 @@ async function lookAgain<C>(execute: Execute<C>, seen: Extract<Observation, { re
 
 async function askGate<C>(execute: Execute<C>, question: string, seen: Todo): Promise<Outcome> {
   const { execution, step } = execute;
-  const because = changeOfPlan(execute.state().approved.get(step.id), seen.plan);
-  const nonce = execution.nonce();
-  const { written } = await execute.commit((state) =>
-    isNext(state, execution, step.id)
-      ? [
-          {
-            type: 'gate.asked',
-            gate: step.id,
-            step: step.id,
-            nonce,
-            planHash: planHash(seen.plan),
-            plan: seen.plan,
-            shown: seen.shown,
-            question,
-            expiresAt: execution.now() + execution.gateExpiresMs,
-            ...(because === undefined ? {} : { because }),
-          },
-        ]
-      : undefined,
-  );
+  const fresh = execution.nonce();
+  const { written } = await execute.commit((state) => {
+    if (!isNext(state, execution, step.id)) return undefined;
+    const before = state.rechecked?.gate === step.id ? state.rechecked : undefined;
+    const changed = before && changeOfQuestion(before, seen.plan);
+    // The same plan, still open: the same question under its own number, so that its votes stand.
+    const same = before && changed === undefined && !before.expired && execution.now() < before.expiresAt ? before : undefined;
+    const because = same ? same.because : (changed ?? changeOfPlan(state.approved.get(step.id), seen.plan));
+    return [
+      {
+        type: 'gate.asked',
+        gate: step.id,
+        step: step.id,
+        nonce: same?.nonce ?? fresh,
+        planHash: planHash(seen.plan),
+        plan: seen.plan,
+        shown: seen.shown,
+        question,
+        expiresAt: same?.expiresAt ?? execution.now() + execution.gateExpiresMs,
+        ...(because === undefined ? {} : { because }),
+      },
+    ];
+  });
   return written ? { kind: 'advanced' } : { kind: 'stale' };
 }
 

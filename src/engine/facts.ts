@@ -36,6 +36,8 @@ export type FactBody =
       readonly expiresAt: number;
       readonly because?: string;
     }
+  /** Somebody wants the step to look again before they decide: what differs then is a new question. */
+  | { readonly type: 'gate.rechecked'; readonly gate: string; readonly nonce: string; readonly by: string }
   | { readonly type: 'gate.expired'; readonly gate: string; readonly nonce: string }
   | {
       readonly type: 'vote.cast';
@@ -68,6 +70,7 @@ export type FactBody =
   | { readonly type: 'retry.requested'; readonly step: string; readonly by: string }
   | { readonly type: 'pause.requested'; readonly by: string; readonly reason: string }
   | { readonly type: 'run.resumed'; readonly by: string }
+  | { readonly type: 'run.handed-over'; readonly by: string; readonly to: string }
   | { readonly type: 'abort.requested'; readonly by: string; readonly reason: string }
   | { readonly type: 'undo.begun'; readonly reason: string }
   | { readonly type: 'deadline.set'; readonly dueAt: number }
@@ -114,6 +117,7 @@ export const movesEpoch = {
   'step.skipped': true,
   'step.undone': true,
   'gate.asked': false,
+  'gate.rechecked': true,
   'gate.expired': false,
   'vote.cast': false,
   'vote.withdrawn': false,
@@ -123,6 +127,7 @@ export const movesEpoch = {
   'retry.requested': true,
   'pause.requested': false,
   'run.resumed': true,
+  'run.handed-over': false,
   'abort.requested': false,
   'undo.begun': true,
   'deadline.set': false,

@@ -61,9 +61,22 @@ function take(draft: Draft, fact: Fact): void {
       const { type: _type, at, because, ...gate } = fact;
       if (fact.gate === fact.step) touch(draft, fact.step);
       draft.approved.delete(fact.gate);
-      draft.gate = { ...gate, askedAt: at, expired: false, because, votes: [] };
+      // Asked again under its own number, what was seen is what was voted on: the votes stand.
+      draft.gate = {
+        ...gate,
+        askedAt: at,
+        expired: false,
+        because,
+        votes: draft.rechecked?.nonce === gate.nonce ? draft.rechecked.votes : [],
+      };
+      draft.rechecked = undefined;
       return;
     }
+    case 'gate.rechecked':
+      if (draft.gate?.nonce !== fact.nonce) return;
+      draft.rechecked = draft.gate;
+      draft.gate = undefined;
+      return;
     case 'gate.expired':
       if (draft.gate?.nonce === fact.nonce) draft.gate.expired = true;
       return;
@@ -101,6 +114,7 @@ function take(draft: Draft, fact: Fact): void {
       if (step.status === 'blocked') step.status = step.attempts > 0 ? 'started' : 'pending';
       draft.blocked = undefined;
       draft.gate = undefined;
+      draft.rechecked = undefined;
       return;
     }
     case 'pause.requested':
@@ -110,6 +124,9 @@ function take(draft: Draft, fact: Fact): void {
     case 'run.resumed':
       draft.pause = undefined;
       return;
+    case 'run.handed-over':
+      draft.operator = fact.to;
+      return;
     case 'abort.requested':
       draft.abort = { by: fact.by, reason: fact.reason, at: fact.at };
       return;
@@ -117,6 +134,7 @@ function take(draft: Draft, fact: Fact): void {
       draft.undoBegun = true;
       draft.pause = undefined;
       draft.gate = undefined;
+      draft.rechecked = undefined;
       draft.task = undefined;
       draft.blocked = undefined;
       return;
@@ -161,6 +179,7 @@ function block(draft: Draft, fact: Omit<Blocked, 'skippable'>): void {
   const step = touch(draft, fact.step);
   if (!fact.undoing) step.status = 'blocked';
   if (draft.task?.step === fact.step) draft.task = undefined;
+  draft.rechecked = undefined;
   draft.blocked = {
     step: fact.step,
     at: fact.at,
@@ -238,6 +257,8 @@ function stateOf(draft: Draft, facts: readonly Fact[]): RunState {
     steps,
     current: currentOf(draft, steps, status),
     gate: draft.gate,
+    rechecked: draft.rechecked,
+    operator: draft.operator,
     approved: draft.approved,
     rejected: draft.rejected,
     task: draft.task,

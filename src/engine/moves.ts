@@ -99,6 +99,14 @@ export function taskDone(state: RunState, by: string, step: string, answer: stri
   };
 }
 
+/** The run's operator is somebody else from now on: named in its messages, and no independent approver any more. */
+export function handOver(state: RunState, by: string, to: string): Decision {
+  const over = notRunning(state);
+  if (over) return over;
+  if (state.operator === to) return refused('handoff.same', `${to} already carries ${name(state)}; nothing was changed.`);
+  return { kind: 'facts', facts: [{ type: 'run.handed-over', by, to }], message: `${by} handed ${name(state)} over to ${to}.` };
+}
+
 /** A remark for the report. */
 export function note(state: RunState, by: string, text: string): Decision {
   if (!state.header) return refused('run.unknown', 'There is no such run.');

@@ -10,10 +10,23 @@ export function changeOfPlan(
   approved: { readonly by: readonly string[]; readonly plan: readonly string[] } | undefined,
   plan: readonly string[],
 ): string | undefined {
-  if (!approved) return undefined;
-  const gone = approved.plan.filter((line) => !plan.includes(line));
-  const come = plan.filter((line) => !approved.plan.includes(line));
+  return approved && `the plan changed since ${approved.by.join(', ')} approved it${differences(approved.plan, plan)}`;
+}
+
+/** Why the votes on an open question are void: what was seen when it was looked at again. `undefined`: it is the same. */
+export function changeOfQuestion(
+  open: { readonly plan: readonly string[]; readonly votes: readonly { readonly by: string }[] },
+  plan: readonly string[],
+): string | undefined {
+  if (planHash(open.plan) === planHash(plan)) return undefined;
+  const votes = open.votes.length > 0 ? `; the votes of ${open.votes.map(({ by }) => by).join(', ')} are void` : '';
+  return `what is seen changed since it was asked${votes}${differences(open.plan, plan)}`;
+}
+
+function differences(before: readonly string[], now: readonly string[]): string {
+  const gone = before.filter((line) => !now.includes(line));
+  const come = now.filter((line) => !before.includes(line));
   const shown = [...gone.map((line) => `no longer “${line}”`), ...come.map((line) => `now “${line}”`)];
   const details = shown.length > 6 ? [...shown.slice(0, 6), `${shown.length - 6} more`] : shown;
-  return `the plan changed since ${approved.by.join(', ')} approved it${details.length > 0 ? `: ${details.join('; ')}` : ''}`;
+  return details.length > 0 ? `: ${details.join('; ')}` : '';
 }

@@ -95,6 +95,10 @@ export interface RunState {
   /** The step that is executed, waited for or asked about now. */
   readonly current: string | undefined;
   readonly gate: OpenGate | undefined;
+  /** The question that is being looked at again: it comes back with its votes if what is seen is the same. */
+  readonly rechecked: OpenGate | undefined;
+  /** Who carries the run now: the person who started it, or the last one that it was handed to. */
+  readonly operator: string | undefined;
   /** By gate: the plan that people approved, and who. */
   readonly approved: ReadonlyMap<string, Approval>;
   /** Gates of undo steps that people rejected: kept. */

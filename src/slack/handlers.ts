@@ -12,6 +12,8 @@ export interface Reply {
   readonly text: string;
   readonly blocks?: readonly Block[];
 }
+/** A reply, or the modal that asks for the words that are missing. */
+export type Answer = Reply | { readonly modal: types.ModalView };
 export interface Pressed {
   readonly actor: Actor;
   readonly channel: string;
@@ -27,10 +29,9 @@ export interface Submitted extends Pressed {
 
 /** What the channel calls. One table on the other side serves commands, buttons and modals. */
 export interface Handlers {
-  command(typed: { readonly actor: Actor; readonly channel: string; readonly text: string }): Promise<Reply>;
-  /** A reply, or the modal that asks for the words that are missing. */
-  button(pressed: Pressed): Promise<Reply | { readonly modal: types.ModalView }>;
+  command(typed: { readonly actor: Actor; readonly channel: string; readonly text: string }): Promise<Answer>;
+  button(pressed: Pressed): Promise<Answer>;
   /** What is wrong with the words, by field; looked at before the modal closes. */
   problems(submitted: Submitted): Readonly<Record<string, string>>;
-  submit(submitted: Submitted): Promise<Reply>;
+  submit(submitted: Submitted): Promise<Answer>;
 }

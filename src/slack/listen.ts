@@ -41,7 +41,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
     }
   }
 
-  app.command(/.*/, async ({ command, ack, respond }) => {
+  app.command(/.*/, async ({ command, ack, respond, client }) => {
     await acknowledge(ack, options.log);
     const person = { id: command.user_id, team: command.team_id };
     const still = setTimeout(
@@ -49,12 +49,14 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
       options.stillMs ?? 1_500,
     );
     const reply = await track(
-      answer(person, command.channel_id, (actor) =>
-        options.handlers.command({ actor, channel: command.channel_id, text: command.text ?? '' }),
-      ),
+      answer(person, command.channel_id, async (actor) => {
+        const result = await options.handlers.command({ actor, channel: command.channel_id, text: command.text ?? '' });
+        if ('modal' in result) await client.views.open({ trigger_id: command.trigger_id, view: result.modal });
+        return result;
+      }),
     );
     clearTimeout(still);
-    await tell(respond, reply, options.log);
+    if (!('modal' in reply)) await tell(respond, reply, options.log);
   });
 
   app.action(/.*/, async ({ action, body, ack, respond, client }) => {

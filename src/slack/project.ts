@@ -30,7 +30,10 @@ export interface Wanted {
 
 const minute = 60_000;
 /** After how long an open question is brought up again. */
-const reminders: readonly number[] = [5 * minute, 15 * minute];
+const reminders: readonly { readonly after: number; readonly escalated: boolean }[] = [
+  { after: 5 * minute, escalated: false },
+  { after: 15 * minute, escalated: true },
+];
 
 /** Everything that a run's thread should show now, in the order of its facts. `then` folds the first `length` facts. */
 export function wantedMessages(view: RunViewData, then: (length: number) => RunState): readonly Wanted[] {
@@ -51,6 +54,8 @@ function ofFact(fact: Fact, index: number, view: RunViewData, then: (length: num
     case 'run.started':
       return [want(index, 'board', renderBoard(view))];
     case 'gate.asked':
+      // Looked at again and found the same: the first card shows it.
+      if (view.facts.slice(0, index).some((one) => one.type === 'gate.asked' && one.nonce === fact.nonce)) return [];
       return [
         want(index, 'gate', renderGate(fact, view)),
         ...(planNeedsFile(fact) ? [file(index, 0, `${fact.gate.replace(':', '-')}-plan.txt`, `${fact.plan.join('\n')}\n`)] : []),
@@ -111,6 +116,6 @@ function remind(asked: GateAsked, index: number, view: RunViewData): readonly Wa
   const gate = view.state.gate;
   if (gate?.nonce !== asked.nonce || gate.expired) return [];
   return reminders
-    .filter((after) => view.now - asked.at >= after)
-    .map((after) => want(index, 'reminder', renderReminder(gate, view), `-${after / minute}`));
+    .filter(({ after }) => view.now - asked.at >= after)
+    .map(({ after, escalated }) => want(index, 'reminder', renderReminder(gate, view, escalated), `-${after / minute}`));
 }

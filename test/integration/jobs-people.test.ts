@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { castVote } from '../../src/engine/approvals.ts';
+import { castVote, recheck } from '../../src/engine/approvals.ts';
 import { abort, askAgain, pause, resume, retry, skip } from '../../src/engine/moves.ts';
 import { shapeOf } from '../../src/engine/shape.ts';
 import { type Bench, type BenchRequest, openBench, redisForTests } from '../support/engine-bench.ts';
@@ -34,6 +34,32 @@ describe('people', () => {
     expect(run.has('one')).toBe(false);
     await run.approve('U0SECOND');
     await run.until((state) => state.status === 'finished', 'the end');
+  });
+
+  test('a question that is looked at again keeps its number and its votes while the plan is the same', async () => {
+    const run = await bench({ steps: [{ id: 'one', gate: true }] });
+    await run.work();
+    const { gate } = await run.until((state) => state.status === 'waiting-gate', 'the gate');
+    const question = { gate: 'one', nonce: gate?.nonce ?? '' };
+    const voter = { id: 'U0APPROVER', roles: new Set(['approver']) };
+    const two = { role: 'approver', count: 2, requesterMayApprove: false };
+    await run.move((state) => castVote({ state, rule: two, voter, ...question, vote: 'approve', now: Date.now() }));
+    await run.move((state) => recheck({ state, voter, ...question }));
+    const same = await run.until((state) => state.gate !== undefined && state.rechecked === undefined, 'the same question');
+    expect(same.gate).toMatchObject({ nonce: gate?.nonce, expiresAt: gate?.expiresAt, votes: [{ by: 'U0APPROVER' }] });
+    run.make('one.plan', 'and restart it');
+    await run.move((state) => recheck({ state, voter, ...question }));
+    const other = await run.until((state) => state.gate?.because !== undefined, 'another question');
+    expect(other.gate).toMatchObject({
+      votes: [],
+      because: 'what is seen changed since it was asked; the votes of U0APPROVER are void: now “and restart it”',
+    });
+    expect(other.gate?.nonce).not.toBe(gate?.nonce);
+    expect(await run.move((state) => castVote({ state, rule: two, voter, ...question, vote: 'approve', now: Date.now() }))).toMatchObject({
+      kind: 'refused',
+      code: 'gate.stale',
+    });
+    expect(run.has('one')).toBe(false);
   });
 
   test('of two clicks in the same moment one decides and the other is told who did', async () => {

@@ -7,6 +7,7 @@ import { valuedFlags } from '../../src/commands/table.ts';
 import { parseService } from '../../src/config/load.ts';
 import { Refused } from '../../src/errors.ts';
 import { createDirectory } from '../../src/slack/directory.ts';
+import type { Reply } from '../../src/slack/handlers.ts';
 import { type MemoryRunLog, memoryRunLog } from './memory-run-log.ts';
 import { PEOPLE } from './slack-people.ts';
 import { firstAt, smallShape } from './slack-runs.ts';
@@ -59,8 +60,21 @@ export async function commandsContext(now: () => number = () => firstAt) {
   };
 }
 
-/** Types a line; gives the answer. */
-export const say = (context: CommandContext, text: string) => runVerb(context, parse(text, valuedFlags));
+const type = (context: CommandContext, text: string) => runVerb(context, parse(text, valuedFlags));
+
+/** Types a line; gives the words of the answer. */
+export async function say(context: CommandContext, text: string): Promise<Reply> {
+  const answer = await type(context, text);
+  if ('modal' in answer) throw new Error(`a modal was opened: ${answer.modal.title.text}`);
+  return answer;
+}
+
+/** Types a line that opens a modal; gives it. */
+export async function opened(context: CommandContext, text: string) {
+  const answer = await type(context, text);
+  if (!('modal' in answer)) throw new Error(`no modal was opened: ${answer.text}`);
+  return answer.modal;
+}
 
 /** The refusal that it ends in, as `code: sentence`. */
 export async function refusal(work: Promise<unknown>): Promise<string> {

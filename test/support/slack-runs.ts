@@ -34,6 +34,7 @@ export const smallFace: RunFace = {
   deadlineMs: 120_000,
   wayBackDays: 7,
   operators: ['S0OPERATORS'],
+  escalation: ['U0ADMIN'],
   proofs: ['validate'],
   gate: (gate) => ({
     role: 'approver',

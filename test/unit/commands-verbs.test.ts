@@ -94,7 +94,7 @@ describe('a question', () => {
   });
   it('may be answered by typing, when one run is open here', async () => {
     const world = await asked();
-    expect((await say(world.as('U0APPROVER'), 'approve')).text).toContain('approved');
+    expect((await say(world.as('U0APPROVER'), 'approve --question=n-approve-cutover')).text).toContain('approved');
     expect(await refusal(say(world.as('U0APPROVER'), 'approve'))).toContain('gate.not-open');
   });
 });
@@ -144,7 +144,7 @@ describe('what a verb does not know', () => {
     ['start staging --too=17', 'flag.unknown: `start` has no flag `--too`. Did you mean `--to`?'],
     ['start staging --to', 'flag.value-missing: `--to` needs a value'],
     ['start inapp staging now', 'words.too-many: `start` does not know “now”'],
-    ['approve PG-1 --nonce=n-approve-cutover', 'flag.unknown: `approve` has no flag `--nonce`. It has none.'],
+    ['approve PG-1 --nonce=n-approve-cutover', 'flag.unknown: `approve` has no flag `--nonce`. It has `--question`.'],
     ['pause produktion', 'environment.unknown: There is no environment “produktion”; did you mean `production`?'],
     ['pause production', 'run.none: No run of production is unfinished'],
     ['help statsu', 'verb.unknown: There is no verb “statsu”. Did you mean `status`?'],

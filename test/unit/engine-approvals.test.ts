@@ -84,7 +84,7 @@ describe('a vote', () => {
       'the person who asked for the run',
       { voter: person('olga', 'approver') },
       'gate.requester',
-      'You asked for this run, so somebody else has to approve cut.',
+      'You asked for this run, so somebody else with the role approver has to approve cut.',
     ],
     [
       'the same person twice',

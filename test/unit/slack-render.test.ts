@@ -171,7 +171,7 @@ describe('a gate’s card', () => {
     const card = only(viewOf(asked), 'gate');
     expect(said(viewOf(asked), 'gate')).toContain('Needs 2 approvals from <!subteam^S0DBAS>');
     expect(said(viewOf(asked), 'gate')).toContain('<@U0OPERATOR> asked for this run and cannot approve it.');
-    expect(buttonIds(card.message.blocks)).toEqual(['gate:approve', 'gate:reject']);
+    expect(buttonIds(card.message.blocks)).toEqual(['gate:approve', 'gate:reject', 'gate:recheck']);
     expect(JSON.stringify(card.message.blocks)).toContain('"value":"PG-1:approve-cutover:n-approve-cutover"');
     expect(card.broadcast).toBe(true);
   });
@@ -202,7 +202,7 @@ describe('a gate’s card', () => {
     expect(buttonIds(only(viewOf([...asked, expired]), 'gate').message.blocks)).toEqual(['gate:again']);
     const newer = gateFact('approve-cutover', ['other'], { nonce: 'n2', because: 'the plan changed' });
     const cards = wanted(viewOf([...asked, expired, newer])).filter((one) => one.kind === 'gate');
-    expect(cards.map((one) => buttonIds(one.message.blocks))).toEqual([[], ['gate:approve', 'gate:reject']]);
+    expect(cards.map((one) => buttonIds(one.message.blocks))).toEqual([[], ['gate:approve', 'gate:reject', 'gate:recheck']]);
   });
   it('comes with the whole plan as a file when the card cannot hold it', () => {
     const plan = Array.from({ length: 400 }, (_, i) => `grant select on table_${i} to "migration"`);

@@ -45,9 +45,14 @@ function facts({ state, face, shape, facts: log }: RunViewData): readonly string
   return [
     `*Source*\n${code(face.source)}`,
     `*Destination*\n${code(face.destination)}`,
-    `*Started by*\n${who(state.header?.by ?? 'bot')}${started === undefined ? '' : ` ${time(started, '{date_short_pretty} {time}')}`}`,
+    `*Operator*\n${operatorOf(state)}${started === undefined ? '' : ` · started ${time(started, '{date_short_pretty} {time}')}`}`,
     `*Next gate*\n${next && rule && state.endedAt === undefined ? `🔒 ${safe(gateTitle(shape, next.id))} · ${plural(rule.count, 'approval')} from ${people(rule.people)}` : 'none'}`,
   ];
+}
+
+function operatorOf({ header, operator }: RunViewData['state']): string {
+  const starter = header?.by ?? 'bot';
+  return operator === undefined || operator === starter ? who(starter) : `${who(operator)}, from ${who(starter)}`;
 }
 
 function phaseLine(phase: PhaseState, view: RunViewData): string {

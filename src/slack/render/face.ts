@@ -14,6 +14,8 @@ export interface RunFace {
   gate(gate: string): GateFace;
   /** Who is named when something needs hands: ids of groups and people. */
   readonly operators: readonly string[];
+  /** Who is named when a question stays open for long. */
+  readonly escalation: readonly string[];
   /** Ids of the steps whose evidence the report shows: what was proved. */
   readonly proofs: readonly string[];
 }

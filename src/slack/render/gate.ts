@@ -1,8 +1,9 @@
+import { requestersOf } from '../../engine/approvals.ts';
 import type { Fact } from '../../engine/facts.ts';
 import { actions, type Block, button, codeSection, context, type Message, message, section } from './blocks.ts';
 import { type GateFace, gateTitle, type RunViewData, runId } from './face.ts';
 import { clock } from './status.ts';
-import { codeBlock, cut, people, plural, safe, time, who } from './text.ts';
+import { codeBlock, cut, mentions, people, plural, safe, time, who } from './text.ts';
 
 export type GateAsked = Extract<Fact, { readonly type: 'gate.asked' }>;
 interface Votes {
@@ -27,9 +28,11 @@ export function renderGate(asked: GateAsked, view: RunViewData): Message {
   const votes = votesOf(later);
   const end = ending(asked, later, view);
   const head = `🔒 *${safe(asked.question)}*  ·  ${safe(where)}`;
+  // Looked at again and found the same, it was asked again under its own number: the newest figures count.
+  const { shown } = view.facts.findLast((fact): fact is GateAsked => fact.type === 'gate.asked' && fact.nonce === asked.nonce) ?? asked;
   const blocks: readonly Block[] = [
-    section(head, ...(asked.because ? [`_Asked again: ${safe(asked.because)}_`] : [])),
-    ...(asked.shown.length ? [section(...asked.shown.map((line) => `• ${safe(line)}`))] : []),
+    section(head, ...(asked.because ? [`_Asked again: ${mentions(asked.because)}_`] : [])),
+    ...(shown.length ? [section(...shown.map((line) => `• ${safe(line)}`))] : []),
     ...(asked.plan.length ? [section('*What will be done*'), codeSection(asked.plan, planOnCard)] : []),
     ...(planNeedsFile(asked) ? [context('The whole plan is in the file below.')] : []),
     ...(end
@@ -66,21 +69,34 @@ function ending(asked: GateAsked, later: readonly Fact[], view: RunViewData): st
   if (decided?.type === 'gate.decided') {
     const by = `${people(decided.by)} ${time(decided.at, '{time_secs}')}`;
     return decided.decision === 'approved'
-      ? `✅ Approved by ${by}`
+      ? `✅ Approved by ${by}${requested(decided.by, view)}`
       : `⛔ Rejected by ${by}${decided.reason ? ` · ${safe(cut(decided.reason, 400))}` : ''}`;
   }
+  if (view.state.rechecked?.nonce === asked.nonce) return '🔄 Being looked at again; vote when it shows what is seen now.';
   if (view.state.gate?.nonce !== asked.nonce) return '☑ This question is no longer open; see the newer messages.';
   const expired = later.find((fact) => fact.type === 'gate.expired');
   return expired ? `⌛ Expired ${time(expired.at)} without a decision. Nothing was done.` : undefined;
 }
 
+/** A small team may let the requester approve: the stamp says so. */
+function requested(by: readonly string[], { state }: RunViewData): string {
+  const own = by.filter((id) => requestersOf(state).includes(id));
+  return own.length > 0 ? ` · ${people(own)} asked for the run as well, which the service file allows here` : '';
+}
+
 function openLines(asked: GateAsked, rule: GateFace, votes: Votes, view: RunViewData): readonly string[] {
-  const requester = view.state.header?.by;
+  const requesters = requestersOf(view.state);
+  const looked = view.facts.findLast((fact) => fact.type === 'gate.rechecked' && fact.nonce === asked.nonce);
   const missing = Math.max(0, rule.count - votes.approvals.length);
   const off = clock(view);
   return [
     `Needs ${plural(rule.count, 'approval')} from ${people(rule.people)} · open until ${time(asked.expiresAt)}`,
-    ...(requester && !rule.requesterMayApprove ? [`${who(requester)} asked for this run and cannot approve it.`] : []),
+    ...(rule.requesterMayApprove
+      ? []
+      : [`${people(requesters)} ${requesters.length > 1 ? 'carry' : 'asked for'} this run and cannot approve it.`]),
+    ...(looked?.type === 'gate.rechecked'
+      ? [`🔄 Looked at again ${time(looked.at, '{time_secs}')} for ${who(looked.by)}: the plan is the same.`]
+      : []),
     ...(off ? [off] : []),
     ...votes.lines,
     ...(votes.approvals.length && missing ? [`○ ${missing} more`] : []),
@@ -104,6 +120,8 @@ function voteButtons(asked: GateAsked, rule: GateFace, votes: Votes, view: RunVi
       },
     }),
     button({ id: 'gate:reject', label: '⛔ Reject…', value, style: 'danger' }),
+    ...(asked.gate === asked.step ? [button({ id: 'gate:recheck', label: '🔄 Re-check now', value })] : []),
+    ...(votes.approvals.length ? [button({ id: 'gate:withdraw', label: '↩ Take my approval back', value })] : []),
   ];
 }
 

@@ -3,7 +3,7 @@ import type { OpenGate } from '../../engine/state.ts';
 import { type Message, message, section } from './blocks.ts';
 import { gateTitle, type RunViewData, runId, titleOf } from './face.ts';
 import { clock } from './status.ts';
-import { cut, duration, people, plural, safe, who } from './text.ts';
+import { cut, duration, people, plural, safe, time, who } from './text.ts';
 
 /** What people did gets a line of its own in the thread; undefined for facts that need none. */
 export function renderDeed(fact: Fact, index: number, view: RunViewData): Message | undefined {
@@ -28,6 +28,8 @@ function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): s
       return `↩ ${who(fact.by)} took back the vote on *${safe(gateTitle(shape, fact.gate))}*`;
     case 'pause.requested':
       return `⏸ ${who(fact.by)} asked for a pause${fact.reason ? ` · ${reason(fact.reason)}` : ''}`;
+    case 'run.handed-over':
+      return `🤝 ${who(fact.by)} handed the run over to ${who(fact.to)}`;
     case 'run.resumed':
       return `▶ ${who(fact.by)} resumed the run`;
     case 'retry.requested':
@@ -74,10 +76,14 @@ export function renderGiveBack(
   ]);
 }
 
-/** A new reply, because an edit notifies nobody (measured by others: a mention added by an edit reaches no one). */
-export function renderReminder(gate: OpenGate, view: RunViewData): Message {
+/**
+ * A new reply, because an edit notifies nobody (measured by others: a mention added by an edit reaches no one).
+ * `escalated`: the people who decide were reminded before, so others are named as well.
+ */
+export function renderReminder(gate: OpenGate, view: RunViewData, escalated: boolean): Message {
   const rule = view.face.gate(gate.gate);
   const open = Math.max(1, rule.count - gate.votes.filter((vote) => vote.vote === 'approve').length);
-  const line = `🔔 ${people(rule.people)}: *${safe(gateTitle(view.shape, gate.gate))}* of ${runId(view.state)} still waits for ${plural(open, 'approval')}.`;
+  const named = [...new Set([...rule.people, ...(escalated ? view.face.escalation : [])])];
+  const line = `🔔 ${people(named)}: *${safe(gateTitle(view.shape, gate.gate))}* of ${runId(view.state)} still waits for ${plural(open, 'approval')}, until ${time(gate.expiresAt)}.`;
   return message(line, [section(line)]);
 }

@@ -92,6 +92,11 @@ export function who(id: string): string {
   return id === 'bot' ? 'the bot' : safe(id);
 }
 
+/** The engine's sentences name people by their ids; Slack shows names for mentions. */
+export function mentions(text: string): string {
+  return safe(text).replace(/\b[UW](?=[A-Z]*\d)[A-Z0-9]{5,}\b/g, (id) => who(id));
+}
+
 /** `@a`, `@a and @b`, `@a, @b and @c`. */
 export function people(ids: readonly string[]): string {
   const names = ids.map(who);
