@@ -1,6 +1,7 @@
 import type { RunHeader } from './facts.ts';
 import { orderOf } from './shape.ts';
-import type { Approval, Blocked, OpenGate, OpenTask, RunbookShape, RunState, StepState, Vote } from './state.ts';
+import type { Approval, Blocked, OpenGate, OpenTask, RunbookShape, RunState, StepState, Vote, WriteStop } from './state.ts';
+import type { Span } from './timeline.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -34,7 +35,9 @@ export interface Draft {
   promotionCalled: boolean;
   givingBack: { readonly reason: string; readonly fate: 'human' | 'fatal' } | undefined;
   writesOffSince: number | undefined;
-  readonly writeStops: { readonly from: number; readonly to: number; readonly end: 'given-back' | 'switched' }[];
+  /** Of the write stop that is open. */
+  spans: readonly Span[];
+  readonly writeStops: WriteStop[];
   ended: { readonly at: number; readonly as: 'finished' | 'aborted' } | undefined;
 }
 
@@ -65,6 +68,7 @@ export function emptyDraft(shape: RunbookShape): Draft {
     promotionCalled: false,
     givingBack: undefined,
     writesOffSince: undefined,
+    spans: [],
     writeStops: [],
     ended: undefined,
   };
@@ -136,7 +140,11 @@ export function endWriteStop(draft: Draft, at: number): void {
     const status = draft.steps.get(id)?.status;
     return (writeStop === 'promotion' || writeStop === 'after-promotion') && status !== 'done' && status !== 'skipped';
   });
-  if (open) return;
-  draft.writeStops.push({ from: draft.writesOffSince, to: at, end: 'switched' });
+  if (!open) closeWriteStop(draft, at, 'switched');
+}
+
+export function closeWriteStop(draft: Draft, at: number, end: WriteStop['end']): void {
+  draft.writeStops.push({ from: draft.writesOffSince ?? at, to: at, end, spans: draft.spans });
   draft.writesOffSince = undefined;
+  draft.spans = [];
 }

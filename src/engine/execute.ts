@@ -15,6 +15,7 @@ type Task = Extract<Observation, { readonly state: 'task' }>;
 interface Execute<C> extends Session {
   readonly execution: Execution<C>;
   readonly step: Step<C>;
+  readonly since: number;
 }
 
 /**
@@ -22,6 +23,7 @@ interface Execute<C> extends Session {
  * @throws Transient for the job to try again, LeaseLost when another worker took the run over.
  */
 export async function executeStep<C>(execution: Execution<C>, id: string): Promise<Outcome> {
+  const since = execution.now();
   const session = await openSession(execution, id);
   const step = execution.steps.get(id);
   if (!isNext(session.state(), execution, id)) return { kind: 'stale' };
@@ -29,7 +31,7 @@ export async function executeStep<C>(execution: Execution<C>, id: string): Promi
   try {
     const seen = await step.check(execution.clients, session.view);
     if (execution.signal.aborted && seen.state !== 'done') return { kind: 'interrupted' };
-    return await act({ ...session, execution, step }, seen);
+    return await act({ ...session, execution, step, since }, seen);
   } catch (error) {
     if (error instanceof LeaseLost) throw error;
     // What fails because it was interrupted is no failure: the next execution looks again.
@@ -92,7 +94,8 @@ async function finish<C>(execute: Execute<C>, evidence: string): Promise<Outcome
     const known = state.steps.find((one) => one.id === step.id);
     if (state.endedAt !== undefined || !known || known.status === 'done' || known.status === 'undone' || known.status === 'kept')
       return undefined;
-    const done: FactBody = { type: 'step.done', step: step.id, evidence, changed: known.attempts > 0 };
+    const spans = step.writeStop === undefined || execute.spans.length === 0 ? {} : { spans: execute.spans };
+    const done: FactBody = { type: 'step.done', step: step.id, evidence, changed: known.attempts > 0, ...spans };
     // Found promoted without the fact of the call: the log has lost it, and the writes must never be given back now.
     if (step.writeStop === 'promotion' && !state.promotionCalled) return [{ type: 'promotion.called' }, done];
     return [...deadlineFacts(state, execution, step), done];
@@ -102,10 +105,22 @@ async function finish<C>(execute: Execute<C>, evidence: string): Promise<Outcome
   return { kind: 'advanced' };
 }
 
+/** Inside the write stop a short wait is sat out here: a job that is put back and taken up again costs more than the wait. */
+const sitsOutMs = 5_000;
+
 async function lookAgain<C>(execute: Execute<C>, seen: Extract<Observation, { readonly state: 'waiting' }>): Promise<Outcome> {
   execute.view.progress({ text: seen.progress });
   const known = execute.state().steps.find((one) => one.id === execute.step.id);
   if (!execute.step.apply && known?.attempts === 0 && !(await start(execute))) return { kind: 'stale' };
+  const { execution, step, view } = execute;
+  const left = execute.since + sitsOutMs - execution.now();
+  if (step.writeStop !== undefined && step.writeStop !== 'gate' && seen.againInMs < left) {
+    const rest = () => execution.pause(seen.againInMs, execution.signal);
+    await (step.waitsFor ? view.spend(step.waitsFor, rest) : rest());
+    const after = await step.check(execution.clients, view);
+    if (execution.signal.aborted && after.state !== 'done') return { kind: 'interrupted' };
+    return await act(execute, after);
+  }
   return { kind: 'again', inMs: Math.min(Math.max(seen.againInMs, 50), 3_600_000) };
 }
 

@@ -1,4 +1,5 @@
 import type { Exhibit } from './step.ts';
+import type { Span } from './timeline.ts';
 
 /**
  * The run's log: facts, past tense, written once. The state is a fold over them (`fold.ts`).
@@ -10,7 +11,14 @@ export type FactBody =
   | ({ readonly type: 'run.started' } & RunHeader)
   | { readonly type: 'step.started'; readonly step: string; readonly attempt: number; readonly token: number }
   | { readonly type: 'fact.recorded'; readonly step: string; readonly key: string; readonly value: unknown }
-  | { readonly type: 'step.done'; readonly step: string; readonly evidence: string; readonly changed: boolean }
+  | {
+      readonly type: 'step.done';
+      readonly step: string;
+      readonly evidence: string;
+      readonly changed: boolean;
+      /** What the execution waited for, inside the write stop. */
+      readonly spans?: readonly Span[];
+    }
   | {
       readonly type: 'step.blocked';
       readonly step: string;

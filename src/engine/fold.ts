@@ -1,4 +1,16 @@
-import { begin, cutoverStep, type Draft, emptyDraft, endWriteStop, reset, settle, shapeOfStep, touch, voidCutover } from './draft.ts';
+import {
+  begin,
+  closeWriteStop,
+  cutoverStep,
+  type Draft,
+  emptyDraft,
+  endWriteStop,
+  reset,
+  settle,
+  shapeOfStep,
+  touch,
+  voidCutover,
+} from './draft.ts';
 import { type Fact, movesEpoch } from './facts.ts';
 import type { Blocked, RunbookShape, RunState } from './state.ts';
 import { currentOf, statusOf } from './status.ts';
@@ -38,6 +50,7 @@ function take(draft: Draft, fact: Fact): void {
     case 'step.done': {
       Object.assign(touch(draft, fact.step), { status: 'done', endedAt: fact.at, evidence: fact.evidence, changed: fact.changed });
       settle(draft, fact.step);
+      if (draft.writesOffSince !== undefined) draft.spans = [...draft.spans, ...(fact.spans ?? [])];
       endWriteStop(draft, fact.at);
       return;
     }
@@ -217,8 +230,7 @@ function decide(draft: Draft, fact: Extract<Fact, { readonly type: 'gate.decided
 
 function givenBack(draft: Draft, fact: Extract<Fact, { readonly type: 'writes.given-back' }>): void {
   const { reason, fate } = draft.givingBack ?? { reason: 'asked for', fate: 'human' as const };
-  draft.writeStops.push({ from: draft.writesOffSince ?? fact.at, to: fact.at, end: 'given-back' });
-  draft.writesOffSince = undefined;
+  closeWriteStop(draft, fact.at, 'given-back');
   draft.dueAt = undefined;
   draft.givingBack = undefined;
   voidCutover(draft);

@@ -76,6 +76,7 @@ function viewFor<C>(look: Look<C>, step: string, ledger: Map<string, Map<string,
     },
     answer: look.state?.answers.get(step)?.answer,
     progress() {},
+    spend: (_cause, work) => work(),
     async claimPromotion() {
       return false;
     },

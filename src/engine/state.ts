@@ -1,5 +1,6 @@
 import type { RunHeader } from './facts.ts';
 import type { Impact } from './step.ts';
+import type { Span } from './timeline.ts';
 
 /** What the engine knows of each step without its code: made from the runbook, given to fold and next as data. */
 export interface StepShape {
@@ -84,6 +85,14 @@ export type RunStatus =
   | 'finished'
   | 'aborted';
 
+/** Times in ms since the epoch; `spans`: what its steps waited for. */
+export interface WriteStop {
+  readonly from: number;
+  readonly to: number;
+  readonly end: 'given-back' | 'switched';
+  readonly spans: readonly Span[];
+}
+
 /** The fold of a run's log. Derived; never stored. */
 export interface RunState {
   readonly header: RunHeader | undefined;
@@ -117,7 +126,7 @@ export interface RunState {
   /** When the first step of the write stop began; `undefined` while writes are on. */
   readonly writesOffSince: number | undefined;
   /** Write stops that ended: by a give-back or by the services' start. */
-  readonly writeStops: readonly { readonly from: number; readonly to: number; readonly end: 'given-back' | 'switched' }[];
+  readonly writeStops: readonly WriteStop[];
   readonly endedAt: number | undefined;
 }
 

@@ -1,3 +1,5 @@
+import type { Cause } from './timeline.ts';
+
 /**
  * The vocabulary. A *run* carries out the *runbook*: *phases* of *steps*. A step looks (`check`) before and after it
  * acts (`apply`); what it would do is its *plan*, word for word. A *gate* waits for people to approve a plan, a *task*
@@ -91,6 +93,8 @@ export interface RunView {
   /** What a person answered to this step's task (a link, or ''), or `undefined` while nobody has. */
   readonly answer: string | undefined;
   progress(progress: Progress): void;
+  /** Runs `work` and says what the time went to: the report tells each write stop by cause. */
+  spend<T>(cause: Cause, work: () => Promise<T>): Promise<T>;
   /** Compare-and-append facts that exclude each other; false: the other one was first, so do not act. */
   claimPromotion(): Promise<boolean>;
   /** The promotion was refused for certain, seen by reading it again: opens the way to give the writes back. */
@@ -121,6 +125,8 @@ export interface Step<D> {
   readonly gate?: { readonly question: string };
   /** A person may decide to go on without it. */
   readonly skippable?: true;
+  /** What its waiting inside the write stop counts as in the report; absent: the bot's own time. */
+  readonly waitsFor?: Cause;
   /** Part of the write stop: `gate` opens it, `within` runs inside, `promotion` ends the automatic way back. */
   readonly writeStop?: 'gate' | 'within' | 'promotion' | 'after-promotion';
   check(clients: D, run: RunView): Promise<Observation>;

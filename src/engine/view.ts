@@ -4,6 +4,7 @@ import type { Ownership } from './execution.ts';
 import { fold } from './fold.ts';
 import type { RunState } from './state.ts';
 import type { RunView } from './step.ts';
+import type { Span } from './timeline.ts';
 import { clock, mustGiveBack } from './writes.ts';
 
 /** A step's view of its run, and the state behind it, which every commit renews. */
@@ -11,6 +12,8 @@ export interface Session {
   state(): RunState;
   commit(decide: Decide): ReturnType<typeof commit>;
   readonly view: RunView;
+  /** What the execution spent its time on so far. */
+  readonly spans: readonly Span[];
 }
 
 /** Opens the run's log for one execution of `step`. */
@@ -23,6 +26,7 @@ export async function openSession(execution: Ownership, step: string): Promise<S
     state = answer.state;
     return answer;
   };
+  const spans: Span[] = [];
   const view: RunView = {
     run: header.run,
     uid: header.uid,
@@ -44,6 +48,14 @@ export async function openSession(execution: Ownership, step: string): Promise<S
       // Only for eyes: a lost one is replaced by the next.
       execution.log.setProgress(execution.run, step, progress).catch(() => undefined);
     },
+    async spend(cause, work) {
+      const from = execution.now();
+      try {
+        return await work();
+      } finally {
+        spans.push({ cause, from, to: execution.now() });
+      }
+    },
     claimPromotion: () => claimPromotion(execution, commitAndKeep),
     async promotionRefused(reason) {
       await commitAndKeep((now) => (now.promotionCalled ? [{ type: 'promotion.refused', reason }] : undefined));
@@ -52,7 +64,7 @@ export async function openSession(execution: Ownership, step: string): Promise<S
       return state.deadlineAt;
     },
   };
-  return { state: () => state, commit: commitAndKeep, view };
+  return { state: () => state, commit: commitAndKeep, view, spans };
 }
 
 /** The way to the promotion is open only while nobody gives back, pauses or aborts, and the deadline has not passed. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { LeaseLost } from '../engine/commit.ts';
 import { executeStep, failStep } from '../engine/execute.ts';
 import type { Execution, Outcome, Ownership } from '../engine/execution.ts';
@@ -72,6 +73,7 @@ async function executionOf<C>(working: Working<C>, ownership: Ownership, header:
     deadlineMs: await working.deadlineMs(header),
     gateExpiresMs: jobs.timing.gateExpiresMs,
     nonce: randomUUID,
+    pause: rest,
     deadlineSet: async (dueAt) => {
       // Reconcile places it as well; its failure here must not become the step's.
       await addJob(jobs.queues, deadlineJob(header.run, header.uid, dueAt)).catch((error) =>
@@ -80,6 +82,10 @@ async function executionOf<C>(working: Working<C>, ownership: Ownership, header:
     },
     mayGiveBack: () => working.mayGiveBack(header),
   };
+}
+
+function rest(ms: number, signal: AbortSignal): Promise<void> {
+  return pause(ms, undefined, { signal }).catch(() => undefined);
 }
 
 function verdictOf(outcome: Outcome, interrupt: AbortSignal | undefined): Verdict {

@@ -92,6 +92,7 @@ export async function openStage(uid: string): Promise<Stage> {
           // The laws repeat what a write stop does once.
           deadlineMs: hourMs,
           gateExpiresMs: hourMs,
+          pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
           nonce: () => `nonce-${++nonces}`,
           deadlineSet: async () => undefined,
           mayGiveBack: async () => 'yes',

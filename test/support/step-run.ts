@@ -42,6 +42,7 @@ export function recordingRun(
       return ledger.get(of)?.get(key) as T | undefined;
     },
     progress: ({ text }) => void progressed.push(text),
+    spend: (_cause, work) => work(),
     claimPromotion: async () => true,
     promotionRefused: async () => undefined,
   };

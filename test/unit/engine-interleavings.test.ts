@@ -105,6 +105,7 @@ async function play(scheduler: fc.Scheduler, cast: readonly Actor[], now: number
       gateExpiresMs: 1_000,
       now: () => now,
       nonce: () => `n${token}`,
+      pause: async () => undefined,
       deadlineSet: async () => undefined,
       mayGiveBack: async () => 'yes',
     };

@@ -1,4 +1,4 @@
-import type { Report } from './report.ts';
+import { partsText, type Report } from './report.ts';
 import { duration } from './text.ts';
 
 /** The report as files for the thread: a page for people, JSON for machines. */
@@ -36,8 +36,8 @@ function page(report: Report): string {
 <p>${report.ended}, ${at(report.startedAt)} to ${at(report.endedAt) || 'now'} UTC. Writes were off for ${duration(off)}.</p>
 <h2>Write stops</h2>
 ${table(
-  ['From (UTC)', 'To', 'Off for', 'Ended by'],
-  report.outages.map((stop) => [at(stop.from), at(stop.to), took(stop.to - stop.from), stop.end]),
+  ['From (UTC)', 'To', 'Off for', 'Ended by', 'Spent on'],
+  report.outages.map((stop) => [at(stop.from), at(stop.to), took(stop.to - stop.from), stop.end, partsText(stop.parts)]),
 )}
 <h2>Decisions</h2>
 ${table(

@@ -1,4 +1,5 @@
 import type { Fact } from '../../engine/facts.ts';
+import { partsOf, type Stretch, timelineOf } from '../../engine/timeline.ts';
 import { fields, header, type Message, message, section } from './blocks.ts';
 import { gateTitle, type RunViewData, runId, runName, titleOf } from './face.ts';
 import { cut, duration, people, plural, safe, time } from './text.ts';
@@ -10,7 +11,14 @@ export interface Report {
   readonly ended: 'finished' | 'aborted' | 'running';
   readonly startedAt: number;
   readonly endedAt: number | undefined;
-  readonly outages: readonly { readonly from: number; readonly to: number; readonly end: 'given-back' | 'switched' }[];
+  readonly outages: readonly {
+    readonly from: number;
+    readonly to: number;
+    readonly end: 'given-back' | 'switched';
+    /** What it was spent on, without gap or overlap. */
+    readonly timeline: readonly Stretch[];
+    readonly parts: ReturnType<typeof partsOf>;
+  }[];
   readonly steps: readonly {
     readonly id: string;
     readonly phase: string;
@@ -34,7 +42,10 @@ export function reportOf({ state, facts, shape }: Pick<RunViewData, 'state' | 'f
     ended: state.status === 'finished' || state.status === 'aborted' ? state.status : 'running',
     startedAt: facts[0]?.at ?? 0,
     endedAt: state.endedAt,
-    outages: state.writeStops,
+    outages: state.writeStops.map(({ from, to, end, spans }) => {
+      const timeline = timelineOf({ from, to, spans });
+      return { from, to, end, timeline, parts: partsOf(timeline) };
+    }),
     steps: state.steps.map((step) => ({
       id: step.id,
       phase: shape.find((one) => one.id === step.id)?.phase ?? '',
@@ -85,8 +96,24 @@ export function renderReport(ended: Extract<Fact, { readonly type: 'run.finished
 
 function outageLine(stop: Report['outages'][number]): string {
   const what = stop.end === 'switched' ? 'until the services wrote to the new instance' : 'until the writes were given back';
-  return `⛔ ${time(stop.from, '{time_secs}')} → ${time(stop.to, '{time_secs}')} · *${duration(stop.to - stop.from)}* ${what}`;
+  return `⛔ ${time(stop.from, '{time_secs}')} → ${time(stop.to, '{time_secs}')} · *${duration(stop.to - stop.from)}* ${what}\n${partsText(stop.parts)}`;
 }
+
+/** `validation 1204 ms · Google 310 ms · …` */
+export function partsText(parts: Report['outages'][number]['parts']): string {
+  return parts.map(({ cause, ms }) => `${causeNames[cause]} ${ms} ms`).join(' · ');
+}
+const causeNames: Readonly<Record<Stretch['cause'], string>> = {
+  bot: 'the bot’s own',
+  google: 'Google',
+  pods: 'pods',
+  fence: 'closing and proof',
+  drain: 'drain',
+  sequences: 'sequences',
+  validation: 'validation',
+  ownership: 'ownership',
+  'way-back': 'way back',
+};
 
 function wayBack(finished: boolean, view: RunViewData): string {
   if (!finished) return `↩ ${safe(view.face.source)} serves as before; what was taken back or left in place is in the thread.`;

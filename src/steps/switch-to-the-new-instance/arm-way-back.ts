@@ -17,6 +17,7 @@ export const armWayBack: Step<Needs> = {
   impact: 'none',
   skippable: true,
   writeStop: 'after-promotion',
+  waitsFor: 'way-back',
 
   async check(clients, run) {
     const looks = await lookAtWayBack({ postgres: clients.postgres, uid: run.uid, databases: Object.keys(clients.target.databases) });
@@ -51,10 +52,12 @@ export const armWayBack: Step<Needs> = {
   async apply(clients, run) {
     const request = await requestOf(clients, run);
     const member = await currentUser(await clients.postgres.database('source', 'postgres'));
-    await arm(request, async (roles) => {
-      const known = run.recall<readonly Membership[]>('memberships') ?? [];
-      await run.record('memberships', [...known, ...roles.map((role) => ({ side: 'source', role, member }) as const)]);
-    });
+    await run.spend('way-back', () =>
+      arm(request, async (roles) => {
+        const known = run.recall<readonly Membership[]>('memberships') ?? [];
+        await run.record('memberships', [...known, ...roles.map((role) => ({ side: 'source', role, member }) as const)]);
+      }),
+    );
     await run.record('enabled at', Date.now());
   },
 

@@ -24,12 +24,14 @@ export const drainReplication: Step<Pick<Clients, 'postgres'>> = {
 
   async apply({ postgres }, run) {
     const lsn = run.recall<{ readonly lsn: string }>('fence', 'fence-source')?.lsn ?? '0/0';
-    const { durationMs } = await drain(postgres, {
-      lsn,
-      until: run.deadlineAt ?? Date.now() + withinMs,
-      signal: run.signal,
-      progress: (missing) => run.progress({ text: `${missing} bytes of WAL to go` }),
-    });
+    const { durationMs } = await run.spend('drain', () =>
+      drain(postgres, {
+        lsn,
+        until: run.deadlineAt ?? Date.now() + withinMs,
+        signal: run.signal,
+        progress: (missing) => run.progress({ text: `${missing} bytes of WAL to go` }),
+      }),
+    );
     await run.record('drained', { lsn, durationMs });
   },
 

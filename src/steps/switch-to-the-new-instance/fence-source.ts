@@ -52,17 +52,19 @@ export const fenceSource: Step<Needs> = {
       const password = secret === undefined ? undefined : await secrets.latest(secret);
       if (password !== undefined) logins.push({ user: username, password });
     }
-    const fenced = await fence({
-      postgres,
-      run: `${run.run}-${run.uid}`,
-      databases: Object.keys(target.databases),
-      keep,
-      readers: target.databaseUsers.filter(({ roleType }) => roleType === 'read').map(({ username }) => username),
-      logins,
-      ledger: run.recall<FenceLedger | null>('ledger') ?? undefined,
-      save: (ledger) => run.record('ledger', ledger),
-      signal: run.signal,
-    });
+    const fenced = await run.spend('fence', () =>
+      fence({
+        postgres,
+        run: `${run.run}-${run.uid}`,
+        databases: Object.keys(target.databases),
+        keep,
+        readers: target.databaseUsers.filter(({ roleType }) => roleType === 'read').map(({ username }) => username),
+        logins,
+        ledger: run.recall<FenceLedger | null>('ledger') ?? undefined,
+        save: (ledger) => run.record('ledger', ledger),
+        signal: run.signal,
+      }),
+    );
     const fencedReaders = Object.entries(fenced.fencedReaders).map(([role, why]) => `${role} is fenced too: ${why}`);
     const record: FenceRecord = {
       lsn: fenced.proof.lsn,

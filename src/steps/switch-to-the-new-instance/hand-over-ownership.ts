@@ -28,8 +28,10 @@ export const handOverOwnership: Step<Needs> = {
     const record = (all: readonly Membership[]) => run.record('memberships', all);
     // `postgres` last: REASSIGN also moves shared objects, so the service's databases must have gone to their own owners before.
     const databases = [...(await postgres.databases('destination'))].sort((a, b) => Number(a === 'postgres') - Number(b === 'postgres'));
-    for (const database of databases)
-      ledger = await handOver(await postgres.database('destination', database), wanted(target, database), ledger, record);
+    await run.spend('ownership', async () => {
+      for (const database of databases)
+        ledger = await handOver(await postgres.database('destination', database), wanted(target, database), ledger, record);
+    });
   },
 
   undo: { irreversible: 'the instance is promoted; what the migration owned belongs to the service now' },

@@ -19,6 +19,7 @@ export const promoteDestination: Step<Needs> = {
   title: 'Promote the new instance',
   impact: 'point-of-no-return',
   writeStop: 'promotion',
+  waitsFor: 'google',
 
   async check(clients, run) {
     const { target, dataMigration, cloudSql, postgres } = clients;
@@ -50,16 +51,18 @@ export const promoteDestination: Step<Needs> = {
           remedy: 'Start the cutover again when the writes are back.',
         },
       );
-    await promote(clients, run);
+    await run.spend('google', () => promote(clients, run));
     const databases = Object.keys(clients.target.databases);
     // The promotion writes the sequences itself, to the source's values without headroom.
-    const look = await raiseSequences(clients.postgres, databases, async (side, roles) => {
-      const member = await currentUser(await clients.postgres.database(side, 'postgres'));
-      await run.record('memberships', [
-        ...(run.recall<readonly Membership[]>('memberships') ?? []),
-        ...roles.map((role) => ({ side, role, member })),
-      ]);
-    });
+    const look = await run.spend('sequences', () =>
+      raiseSequences(clients.postgres, databases, async (side, roles) => {
+        const member = await currentUser(await clients.postgres.database(side, 'postgres'));
+        await run.record('memberships', [
+          ...(run.recall<readonly Membership[]>('memberships') ?? []),
+          ...roles.map((role) => ({ side, role, member })),
+        ]);
+      }),
+    );
     await run.record('raised', look.raises.length);
     await dropIdleSlots(clients);
     if (clients.target.cutover.pitr === 'inside-write-stop') await backUpAgain(clients, run);

@@ -18,6 +18,7 @@ export const startServices: Step<Needs> = {
   title: 'Start the services on the new instance',
   impact: 'none',
   writeStop: 'after-promotion',
+  waitsFor: 'pods',
 
   async check(clients, run) {
     const { target, workloads, postgres } = clients;
@@ -58,20 +59,24 @@ export const startServices: Step<Needs> = {
     const databases = Object.keys(target.databases);
     if (!run.recall('started'))
       await run.record('started', { at: Date.now(), written: (await activityOf(postgres, 'destination', [], databases)).written });
-    for (const group of startOf(clients, run)) await scaleTo(workloads, group, run.signal);
-    await fence({
-      postgres,
-      run: `${run.run}-${run.uid}`,
-      databases,
-      keep: ['migration', 'wayback'],
-      readers: [],
-      logins: [],
-      watchRows: false,
-      // The first ledger stands: it knows how everything was.
-      ledger: run.recall<FenceLedger | null>('ledger', 'fence-source') ?? undefined,
-      save: (ledger) => run.record('ledger', ledger),
-      signal: run.signal,
+    await run.spend('pods', async () => {
+      for (const group of startOf(clients, run)) await scaleTo(workloads, group, run.signal);
     });
+    await run.spend('fence', () =>
+      fence({
+        postgres,
+        run: `${run.run}-${run.uid}`,
+        databases,
+        keep: ['migration', 'wayback'],
+        readers: [],
+        logins: [],
+        watchRows: false,
+        // The first ledger stands: it knows how everything was.
+        ledger: run.recall<FenceLedger | null>('ledger', 'fence-source') ?? undefined,
+        save: (ledger) => run.record('ledger', ledger),
+        signal: run.signal,
+      }),
+    );
   },
 
   async undo(clients, run) {

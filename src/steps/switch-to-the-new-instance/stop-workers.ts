@@ -34,10 +34,12 @@ export const stopWorkers: Step<Needs> = {
   async apply({ target, workloads }, run) {
     const names = stopped(target, group);
     await run.record('replicas', await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas')));
-    await scaleTo(
-      workloads,
-      names.map((name) => ({ name, replicas: 0 })),
-      run.signal,
+    await run.spend('pods', () =>
+      scaleTo(
+        workloads,
+        names.map((name) => ({ name, replicas: 0 })),
+        run.signal,
+      ),
     );
   },
 

@@ -31,8 +31,12 @@ export const switchServices: Step<Needs> = {
   async apply(clients, run) {
     const replacements = await wanted(clients);
     await run.record('replacements', replacements);
-    for (const { name, setting, value } of await connectionChanges(clients.workloads, clients.target.workloads, replacements))
-      if (value !== undefined) await clients.workloads.set(name, { [setting]: value });
+    const changes = await connectionChanges(clients.workloads, clients.target.workloads, replacements);
+    await run.spend('pods', () =>
+      Promise.all(
+        changes.map(async ({ name, setting, value }) => value !== undefined && clients.workloads.set(name, { [setting]: value })),
+      ),
+    );
   },
 
   async undo(clients, run) {

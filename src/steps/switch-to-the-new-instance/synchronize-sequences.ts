@@ -25,11 +25,13 @@ export const synchronizeSequences: Step<Pick<Clients, 'target' | 'postgres'>> = 
   },
 
   async apply({ target, postgres }, run) {
-    const look = await raiseSequences(postgres, Object.keys(target.databases), async (side, roles) => {
-      const member = await currentUser(await postgres.database(side, 'postgres'));
-      const known = run.recall<readonly Membership[]>('memberships') ?? [];
-      await run.record('memberships', [...known, ...roles.map((role) => ({ side, role, member }))]);
-    });
+    const look = await run.spend('sequences', () =>
+      raiseSequences(postgres, Object.keys(target.databases), async (side, roles) => {
+        const member = await currentUser(await postgres.database(side, 'postgres'));
+        const known = run.recall<readonly Membership[]>('memberships') ?? [];
+        await run.record('memberships', [...known, ...roles.map((role) => ({ side, role, member }))]);
+      }),
+    );
     await run.record('raised', look.raises.length);
   },
 

@@ -28,7 +28,7 @@ export const validate: Step<Pick<Clients, 'target' | 'postgres' | 'validator'>> 
     return todo([`compare every row, the schema and the sequences of ${Object.keys(target.databases).join(', ')} at LSN ${lsn}`]);
   },
 
-  apply: (clients, run) => compareForRun(clients, run, false, { lsn: fenceLsn(run) }),
+  apply: (clients, run) => run.spend('validation', () => compareForRun(clients, run, false, { lsn: fenceLsn(run) })),
 
   undo: { keep: 'comparing changes nothing' },
 };
