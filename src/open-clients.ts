@@ -37,6 +37,8 @@ export interface Execution {
 export interface OpenedClients {
   readonly clients: Clients;
   readonly postgres: PostgresConnections;
+  /** Hands everything to another execution of the same run. */
+  bind(execution: Execution): void;
   close(): Promise<void>;
 }
 
@@ -49,7 +51,9 @@ export function clientsOpener(runtime: Runtime, services: ReadonlyMap<string, Se
     if (!service) throw new Refused('service.unknown', `There is no service file for "${subject.service}".`);
     const target = targetOf(service, subject.environment, subject.to, subject.from);
     auth ??= createAuth();
-    const outside = { auth, endpoint: runtime.GCP_ENDPOINT, project: target.project, location: target.location, guard: execution.guard };
+    let now = execution;
+    const guard = () => now.guard();
+    const outside = { auth, endpoint: runtime.GCP_ENDPOINT, project: target.project, location: target.location, guard };
     const cloudSql = createCloudSql(outside);
     const secrets = createSecrets(outside);
     const addresses = addressBook(target, cloudSql, runtime.PGPORT);
@@ -58,7 +62,7 @@ export function clientsOpener(runtime: Runtime, services: ReadonlyMap<string, Se
       addresses,
       password,
       applicationName: execution.applicationName,
-      guard: execution.guard,
+      guard,
       readOnly: execution.readOnly,
       patchedRole: runtime.CLOUDSQL_PATCHED_ROLE,
       signal: execution.signal,
@@ -69,13 +73,21 @@ export function clientsOpener(runtime: Runtime, services: ReadonlyMap<string, Se
       cloudSql,
       secrets,
       dataMigration: createDataMigration(outside),
-      workloads: createWorkloads(target.workloads, execution.guard),
+      workloads: createWorkloads(target.workloads, guard),
       validator: createValidator({
         source: connections('source', addresses, password),
         destination: connections('destination', addresses, password),
       }),
     };
-    return { clients, postgres, close: () => postgres.close() };
+    return {
+      clients,
+      postgres,
+      bind(next) {
+        now = next;
+        postgres.bind(next);
+      },
+      close: () => postgres.close(),
+    };
   };
 }
 export type OpenClients = ReturnType<typeof clientsOpener>;

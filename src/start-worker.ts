@@ -6,6 +6,7 @@ import { shapeOf } from './engine/shape.ts';
 import { NeedsHuman, Refused } from './errors.ts';
 import { migrationJobId } from './gcp/names.ts';
 import { startWorker } from './jobs/worker.ts';
+import { keptClients } from './kept-clients.ts';
 import { clientsOpener, type OpenClients } from './open-clients.ts';
 import type { Process } from './process.ts';
 import { runbook } from './runbook.ts';
@@ -13,11 +14,18 @@ import { runbook } from './runbook.ts';
 /** Executes steps. Several side by side are fine: a run has one owner at a time. Gives the function that ends it. */
 export async function startStepWorker({ runtime, services, jobs }: Process): Promise<() => Promise<void>> {
   const open = clientsOpener(runtime, services);
+  const kept = keptClients(open);
   const worker = await startWorker<Clients>(jobs, {
     runbook,
     async openClients(header, { guard, signal, applicationName, token }) {
-      const opened = open(header, { guard, signal, applicationName, readOnly: false });
-      return { clients: opened.clients, takeOver: () => opened.postgres.takeOver(header, token), close: opened.close };
+      const run = `${header.run}-${header.uid}`;
+      const opened = kept.take(run, header, { guard, signal, applicationName, readOnly: false });
+      return {
+        clients: opened.clients,
+        takeOver: () => opened.postgres.takeOver(header, token),
+        keep: () => kept.keep(run, opened),
+        close: opened.close,
+      };
     },
     async openLook(request, run, signal) {
       const header = run ?? imagined(request, services);
@@ -27,7 +35,10 @@ export async function startStepWorker({ runtime, services, jobs }: Process): Pro
     deadlineMs: (header) => serviceOf(header.service, services).cutover.deadline,
     mayGiveBack: (header) => mayGiveBack(open, header),
   });
-  return () => worker.close();
+  return async () => {
+    await worker.close();
+    await kept.close();
+  };
 }
 
 function serviceOf(name: string, services: Process['services']) {

@@ -57,11 +57,19 @@ async function attempt<C>(working: Working<C>, work: Work, ownership: Ownership,
   try {
     await opened.takeOver();
     const execution = await executionOf(working, ownership, header, opened.clients);
-    if (work.kind === 'give-back') return await giveBack(execution);
-    return work.kind === 'undo' ? await undoStep(execution, work.step) : await executeStep(execution, work.step);
-  } finally {
+    const outcome = await carryOut(execution, work);
+    if (ownership.signal.aborted) await opened.close();
+    else opened.keep();
+    return outcome;
+  } catch (error) {
     await opened.close();
+    throw error;
   }
+}
+
+function carryOut<C>(execution: Execution<C>, work: Work): Promise<Outcome> {
+  if (work.kind === 'give-back') return giveBack(execution);
+  return work.kind === 'undo' ? undoStep(execution, work.step) : executeStep(execution, work.step);
 }
 
 async function executionOf<C>(working: Working<C>, ownership: Ownership, header: RunHeader, clients: C): Promise<Execution<C>> {

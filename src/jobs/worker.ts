@@ -25,6 +25,8 @@ export interface OpenedClients<C> {
   readonly clients: C;
   /** Ends the sessions of older tokens and takes the advisory lock on the source. */
   takeOver(): Promise<void>;
+  /** Leaves them open for the run's next execution in this process; instead of `close`, where all went well. */
+  keep(): void;
   close(): Promise<void>;
 }
 

@@ -20,7 +20,12 @@ export interface PostgresOptions {
   readonly signal: AbortSignal;
 }
 
+/** Whose statements they are from now on. */
+export type Binding = Pick<PostgresOptions, 'applicationName' | 'signal'>;
+
 export interface PostgresConnections extends Postgres {
+  /** Hands the open sessions to another execution of the same run; its `takeOver` comes next. */
+  bind(execution: Binding): void;
   /** Ends the sessions of earlier owners of the run and holds the run's advisory lock on the source from now on. */
   takeOver(run: { readonly run: string; readonly uid: string }, token: number): Promise<void>;
   /** Ends every session, those of `login` included. */
@@ -32,7 +37,8 @@ export function createPostgres(options: PostgresOptions): PostgresConnections {
   const user = options.user ?? 'postgres';
   const sessions = new Map<string, Session>();
   const logins = new Set<Session>();
-  let lock: { hold(): Promise<void>; end(): Promise<void> } | undefined;
+  let now: Binding = options;
+  let lock: ReturnType<typeof ownerLock> | undefined;
 
   function open(
     side: Side,
@@ -43,8 +49,12 @@ export function createPostgres(options: PostgresOptions): PostgresConnections {
       side,
       database,
       ...(as ? { user: as.user } : {}),
-      applicationName: options.applicationName,
-      signal: options.signal,
+      get applicationName() {
+        return now.applicationName;
+      },
+      get signal() {
+        return now.signal;
+      },
       guard: async () => {
         await options.guard();
         if (side === 'source') await lock?.hold();
@@ -62,13 +72,21 @@ export function createPostgres(options: PostgresOptions): PostgresConnections {
     const key = `${side}/${name}`;
     const session = sessions.get(key) ?? open(side, name, undefined);
     sessions.set(key, session);
-    await session.connect();
+    if (!session.connected()) await session.connect();
     return session;
+  }
+
+  /** Renamed first, or the take-over would end them as those of an older owner. */
+  async function rename(): Promise<void> {
+    await Promise.all([lock?.rename(), ...[...sessions.values()].map((session) => session.rename())]);
   }
 
   return {
     database,
     address: options.addresses,
+    bind(execution) {
+      now = execution;
+    },
     async databases(side) {
       const sql = await database(side, 'postgres');
       const rows = await sql.look<{ datname: string }>(
@@ -92,17 +110,20 @@ export function createPostgres(options: PostgresOptions): PostgresConnections {
       return { ...session, end };
     },
     async takeOver(run, token) {
-      for (const side of ['source', 'destination'] as const) {
-        try {
-          await endOlderSessions(await database(side, 'postgres'), run.run, token);
-        } catch (error) {
-          // An instance that is adopted may have another password until create-destination sets it.
-          const refused = side === 'destination' && error instanceof NeedsHuman && error.code === 'postgres.password-refused';
-          if (!refused && !isUnreachable(error)) throw error;
-        }
-      }
-      await lock?.end();
-      lock = ownerLock(open('source', 'postgres', undefined), run.uid);
+      await rename();
+      const ended = await Promise.allSettled(
+        (['source', 'destination'] as const).map(async (side) => {
+          try {
+            await endOlderSessions(await database(side, 'postgres'), run.run, token);
+          } catch (error) {
+            // An instance that is adopted may have another password until create-destination sets it.
+            const refused = side === 'destination' && error instanceof NeedsHuman && error.code === 'postgres.password-refused';
+            if (!refused && !isUnreachable(error)) throw error;
+          }
+        }),
+      );
+      for (const one of ended) if (one.status === 'rejected') throw one.reason;
+      lock ??= ownerLock(open('source', 'postgres', undefined), run.uid);
       await lock.hold().catch((error: unknown) => {
         // It is taken with the first change on the source once that server answers.
         if (!isUnreachable(error)) throw error;

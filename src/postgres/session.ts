@@ -11,17 +11,22 @@ export interface SessionRequest {
   readonly user?: string;
   /** Asked at each (re)connect: host, port, user, password, ssl or a connection string. */
   readonly config: () => Promise<ClientConfig>;
+  /** Read at each connect; `rename` carries a new one to the server. */
   readonly applicationName: string;
   /** Before every change; throws where this process may not act any more. */
   readonly guard?: () => Promise<void>;
   readonly readOnly?: boolean;
   readonly patchedRole?: string | undefined;
+  /** Read at each statement: the one of the execution that uses the session now. */
   readonly signal?: AbortSignal;
 }
 
 export interface Session extends Sql {
   /** Connects if it is not connected; gives the server process's id. */
   connect(): Promise<number>;
+  connected(): boolean;
+  /** Gives a connected session the name of the execution that uses it now. */
+  rename(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -39,12 +44,12 @@ export function verifyCa(address: Address): ConnectionOptions {
  * transaction. One statement at a time; while a transaction runs, other callers wait.
  */
 export function openSession(request: SessionRequest): Session {
-  const { side, database, signal } = request;
+  const { side, database } = request;
   const where = (): Where => ({
     side,
     database,
     ...(request.user === undefined ? {} : { user: request.user }),
-    aborted: signal?.aborted ?? false,
+    aborted: request.signal?.aborted ?? false,
   });
   let client: Client | undefined;
   let ended = false;
@@ -59,7 +64,7 @@ export function openSession(request: SessionRequest): Session {
 
   async function connected(): Promise<Client> {
     if (ended) throw new Fatal('postgres.session-closed', `The session on the ${side}, database ${database} was used after its end.`);
-    if (signal?.aborted) throw new Transient('postgres.cancelled', `Nothing was sent to the ${side}: this execution has ended.`);
+    if (request.signal?.aborted) throw new Transient('postgres.cancelled', `Nothing was sent to the ${side}: this execution has ended.`);
     if (client) return client;
     const fresh = new Client({
       ...(await request.config()),
@@ -85,6 +90,7 @@ export function openSession(request: SessionRequest): Session {
   }
 
   async function send<T extends Row>(on: Client, text: string, values: readonly unknown[], options: StatementOptions): Promise<T[]> {
+    const { signal } = request;
     if (signal?.aborted) throw new Transient('postgres.cancelled', `Nothing was sent to the ${side}: this execution has ended.`);
     const cancel = () => void cancelRunning(request, on);
     signal?.addEventListener('abort', cancel, { once: true });
@@ -163,6 +169,16 @@ export function openSession(request: SessionRequest): Session {
         }
       }),
     connect: () => use(async (sql) => Number((await sql.look<{ pid: number }>('select pg_backend_pid() as pid'))[0]?.pid)),
+    connected: () => client !== undefined,
+    rename: () =>
+      exclusively(async () => {
+        const on = client;
+        const named = on?.query(`select set_config('application_name', $1, false)`, [request.applicationName]);
+        // A session that died while nobody used it is connected anew at its next use.
+        await named?.catch(() => {
+          if (client === on) client = undefined;
+        });
+      }),
     end: async () => {
       ended = true;
       const last = client;

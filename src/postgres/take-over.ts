@@ -29,7 +29,7 @@ export function lockKey(uid: string): string {
  * A session-level advisory lock on a session of its own. `hold` takes it if this session does not have it (after a
  * restart of the server), so it is called before every change. Held by another session: Transient `postgres.not-owner`.
  */
-export function ownerLock(session: Session, uid: string): { hold(): Promise<void>; end(): Promise<void> } {
+export function ownerLock(session: Session, uid: string): { hold(): Promise<void>; rename(): Promise<void>; end(): Promise<void> } {
   let holder: number | undefined;
   return {
     async hold() {
@@ -42,6 +42,7 @@ export function ownerLock(session: Session, uid: string): { hold(): Promise<void
         });
       holder = pid;
     },
+    rename: () => session.rename(),
     end: () => session.end(),
   };
 }

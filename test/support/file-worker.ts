@@ -30,6 +30,7 @@ export async function startFileWorker(settings: FileWorkerSettings, report: Repo
     openClients: async (_header, { token, guard }) => ({
       clients: fileClients(directory, token, guard),
       takeOver: async () => undefined,
+      keep: () => undefined,
       close: async () => undefined,
     }),
     openLook: async (request, header) => ({

@@ -147,7 +147,7 @@ describe('the write stop in the fold', () => {
     expect(called).toMatchObject({ promotionCalled: true, deadlineAt: undefined, writesOffSince: 7_000 });
     const on = fold(log(...inside, done('fence'), done('drain'), { type: 'promotion.called' }, done('promote'), done('start')), shape);
     expect(on.writesOffSince).toBeUndefined();
-    expect(on.writeStops).toEqual([{ from: 7_000, to: 14_000, end: 'switched' }]);
+    expect(on.writeStops).toEqual([{ from: 7_000, to: 14_000, end: 'switched', spans: [] }]);
   });
 
   test('a refused promotion makes the deadline count again', () => {
