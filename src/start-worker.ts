@@ -2,7 +2,7 @@ import type { Clients } from './clients.ts';
 import { targetOf } from './config/target.ts';
 import type { RunHeader } from './engine/facts.ts';
 import type { LookRequest } from './engine/ports.ts';
-import { shapeOf } from './engine/shape.ts';
+import { idsOf, shapeOf } from './engine/shape.ts';
 import { NeedsHuman, Refused } from './errors.ts';
 import { migrationJobId } from './gcp/names.ts';
 import { startWorker } from './jobs/worker.ts';
@@ -59,7 +59,7 @@ function imagined(request: LookRequest, services: Process['services']): RunHeade
     to: target.to,
     by: 'bot',
     channel: target.channel,
-    steps: shapeOf(runbook).map(({ id }) => id),
+    steps: idsOf(shapeOf(runbook), 'upgrade'),
     format: 1,
   };
 }

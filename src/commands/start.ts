@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { targetOf } from '../config/target.ts';
 import { fold } from '../engine/fold.ts';
+import { idsOf } from '../engine/shape.ts';
 import { Refused } from '../errors.ts';
 import type { CommandContext, Verb } from './context.ts';
 import { demand } from './roles.ts';
@@ -34,7 +35,7 @@ export const start: Verb = {
       to: target.to,
       by: context.actor.id,
       channel: service.channel,
-      steps: context.shape.map((step) => step.id),
+      steps: idsOf(context.shape, 'upgrade'),
       format: 1,
     });
     if ('heldBy' in answer)
@@ -67,7 +68,8 @@ async function inOrder(
   const runs = await context.log.runs();
   for (const { run } of runs.filter((one) => one.service === service.service && one.environment === before && !one.active)) {
     const state = fold(await context.log.read(run), context.shape);
-    if (state.status === 'finished' && state.header?.from === target.from && state.header.to === target.to) return;
+    if ((state.status === 'finished' || state.status === 'retired') && state.header?.from === target.from && state.header.to === target.to)
+      return;
   }
   const open = runs.find((one) => one.service === service.service && one.environment === before && one.active);
   throw new Refused(

@@ -46,7 +46,7 @@ export function castVote(request: VoteRequest): Decision {
   if (vote === 'approve' && !rule.requesterMayApprove && requestersOf(state).includes(voter.id))
     return refused(
       'gate.requester',
-      `You ${state.header?.by === voter.id ? 'asked for' : 'carry'} this run, so somebody else with the role ${rule.role} has to approve ${gate.gate}.`,
+      `You ${state.operator === voter.id && state.header?.by !== voter.id ? 'carry' : 'asked for'} this run, so somebody else with the role ${rule.role} has to approve ${gate.gate}.`,
     );
   const cast: FactBody = {
     type: 'vote.cast',
@@ -70,10 +70,10 @@ export function castVote(request: VoteRequest): Decision {
   };
 }
 
-/** Who wants this run: whoever started it and whoever carries it now. Handing it over makes nobody independent. */
+/** Who wants this run: whoever started it, or its rollback, and whoever carries it now. Handing it over makes nobody independent. */
 export function requestersOf(state: RunState): readonly string[] {
-  const { header, operator } = state;
-  return [...new Set([header?.by, operator])].filter((id) => id !== undefined);
+  const { header, operator, leg } = state;
+  return [...new Set([header?.by, leg.by, operator])].filter((id) => id !== undefined && id !== '');
 }
 
 /** Has the step look again before anybody decides. The same plan: its votes stand; another one: a new question, and they are void. */

@@ -1,4 +1,4 @@
-import { Fatal } from '../errors.ts';
+import { Fatal, Refused } from '../errors.ts';
 import type { FactBody } from './facts.ts';
 import { fold } from './fold.ts';
 import type { RunLog } from './ports.ts';
@@ -26,7 +26,7 @@ export interface CommitRequest {
 /**
  * Read, fold, decide, append; a lost race is read and decided again, so no fact is ever written on an old picture and
  * none that is still right is dropped. Gives the state after it and what was written.
- * @throws LeaseLost when `token` does not own the run.
+ * @throws LeaseLost when `token` does not own the run, Refused `environment.held` when a leg cannot begin.
  */
 export async function commit(
   request: CommitRequest,
@@ -39,6 +39,11 @@ export async function commit(
     if (facts === undefined || facts.length === 0) return { state, written: undefined };
     const answer = await log.append(run, state.version, facts, token);
     if (answer === 'not-owner') throw new LeaseLost(run);
+    if (typeof answer === 'object')
+      throw new Refused(
+        'environment.held',
+        `${answer.heldBy} holds ${state.header?.service} ${state.header?.environment} now; let it end or abort it, then ask again. Nothing was changed.`,
+      );
     if (answer === 'appended') return { state: fold(await log.read(run), shape), written: facts };
   }
   throw new Fatal('log.contended', `The log of ${run} changed 200 times while one fact was to be appended.`);

@@ -1,6 +1,7 @@
-import type { RunHeader } from './facts.ts';
+import type { Fact, RunHeader } from './facts.ts';
 import { orderOf } from './shape.ts';
-import type { Approval, Blocked, OpenGate, OpenTask, RunbookShape, RunState, StepState, Vote, WriteStop } from './state.ts';
+import type { Approval, Blocked, LegState, OpenGate, OpenTask, RunbookShape, RunState, StepState, Vote, WriteStop } from './state.ts';
+import type { Leg } from './step.ts';
 import type { Span } from './timeline.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -10,6 +11,10 @@ export interface Draft {
   readonly shape: RunbookShape;
   header: RunHeader | undefined;
   epoch: number;
+  leg: LegState;
+  /** What an abandoned leg leaves the run as. */
+  before: Pick<Draft, 'leg' | 'promotionCalled' | 'ended'> | undefined;
+  /** Of the upgrade, then of the leg. */
   order: readonly string[];
   gained: ReadonlySet<string>;
   /** Why this version of the bot cannot go on with the run. */
@@ -38,7 +43,7 @@ export interface Draft {
   /** Of the write stop that is open. */
   spans: readonly Span[];
   readonly writeStops: WriteStop[];
-  ended: { readonly at: number; readonly as: 'finished' | 'aborted' } | undefined;
+  ended: { readonly at: number; readonly as: 'finished' | 'aborted' | 'rolled-back' | 'retired' } | undefined;
 }
 
 export function emptyDraft(shape: RunbookShape): Draft {
@@ -46,6 +51,8 @@ export function emptyDraft(shape: RunbookShape): Draft {
     shape,
     header: undefined,
     epoch: 0,
+    leg: { name: 'upgrade', by: '', reason: '', at: 0, writesWereOff: false, reopened: false },
+    before: undefined,
     order: [],
     gained: new Set(),
     problem: undefined,
@@ -74,19 +81,76 @@ export function emptyDraft(shape: RunbookShape): Draft {
   };
 }
 
-export function begin(draft: Draft, header: RunHeader): void {
-  const { order, gained, missing } = orderOf(header.steps, draft.shape);
+export function begin(draft: Draft, header: RunHeader, at: number): void {
   draft.header = header;
   draft.operator = header.by;
-  draft.order = order;
-  draft.gained = gained;
-  for (const id of order) draft.steps.set(id, freshStep(id));
+  draft.leg = { ...draft.leg, by: header.by, at };
+  takeOrder(draft, 'upgrade', header.steps);
   if (header.format !== 1) draft.problem = `the facts of ${header.run} have the format ${String(header.format)}, this bot knows format 1`;
-  else if (missing.length > 0) draft.problem = `this bot does not know the step ${missing.join(', ')} of ${header.run}`;
 }
 
-function freshStep(id: string): StepState {
-  return { id, status: 'pending', attempts: 0, startedAt: undefined, endedAt: undefined, evidence: undefined, changed: false };
+function takeOrder(draft: Draft, leg: Leg, ids: readonly string[]): void {
+  const { order, gained, missing } = orderOf(ids, leg, draft.shape);
+  draft.order = [...draft.order, ...order];
+  draft.gained = new Set([...draft.gained, ...gained]);
+  for (const id of order) draft.steps.set(id, freshStep(id, leg));
+  if (missing.length > 0) draft.problem = `this bot does not know the step ${missing.join(', ')} of ${draft.header?.run}`;
+}
+
+/** The ledger stays; what was asked, approved and found in an earlier try of the leg counts no more. */
+export function beginLeg(draft: Draft, fact: Extract<Fact, { readonly type: 'leg.begun' }>): void {
+  const { leg: name, by, reason, at } = fact;
+  draft.before = { leg: draft.leg, promotionCalled: draft.promotionCalled, ended: draft.ended };
+  draft.leg = { name, by, reason, at, writesWereOff: draft.writesOffSince !== undefined, reopened: draft.ended !== undefined };
+  draft.promotionCalled = false;
+  draft.dueAt = undefined;
+  draft.ended = undefined;
+  forgetQuestions(draft);
+  takeOrder(draft, name, fact.steps);
+  for (const id of fact.steps) {
+    reset(draft, id);
+    draft.records.delete(id);
+  }
+}
+
+/** The run is what it was; its open step is looked at anew. */
+export function abandonLeg(draft: Draft): void {
+  if (!draft.before) return;
+  const gone = new Set(draft.order.filter((id) => ofLeg(draft, id)));
+  Object.assign(draft, draft.before);
+  draft.before = undefined;
+  forgetQuestions(draft);
+  draft.order = draft.order.filter((id) => !gone.has(id));
+}
+
+function forgetQuestions(draft: Draft): void {
+  draft.gate = undefined;
+  draft.rechecked = undefined;
+  draft.task = undefined;
+  draft.blocked = undefined;
+  draft.pause = undefined;
+  draft.abort = undefined;
+  draft.undoBegun = false;
+  draft.givingBack = undefined;
+}
+
+/** Is it a step of the leg that the run is on? */
+export function ofLeg(draft: Draft, id: string): boolean {
+  return draft.steps.get(id)?.leg === draft.leg.name;
+}
+
+/**
+ * A rollback ends by taking back what the upgrade did to the old instance: by the upgrade's own undo functions, once
+ * the services write there again.
+ */
+export function takeUpgradeBack(draft: Draft): void {
+  if (draft.leg.name !== 'rollback' || draft.undoBegun) return;
+  const open = draft.order.some((id) => ofLeg(draft, id) && !['done', 'skipped'].includes(draft.steps.get(id)?.status ?? ''));
+  if (!open) draft.undoBegun = true;
+}
+
+function freshStep(id: string, leg: Leg): StepState {
+  return { id, leg, status: 'pending', attempts: 0, startedAt: undefined, endedAt: undefined, evidence: undefined, changed: false };
 }
 
 /** The step, touched: the run came at least as far as this. */
@@ -94,7 +158,7 @@ export function touch(draft: Draft, id: string): Mutable<StepState> {
   const known = draft.steps.get(id);
   draft.reached = Math.max(draft.reached, draft.order.indexOf(id));
   if (known) return known;
-  const step = freshStep(id);
+  const step = freshStep(id, draft.leg.name);
   draft.steps.set(id, step);
   return step;
 }
@@ -114,7 +178,7 @@ export function settle(draft: Draft, step: string): void {
 /** Back to the start: nothing that was found, approved or answered about the step counts any more. */
 export function reset(draft: Draft, id: string): void {
   settle(draft, id);
-  draft.steps.set(id, freshStep(id));
+  draft.steps.set(id, freshStep(id, draft.steps.get(id)?.leg ?? draft.leg.name));
   for (const gate of [id, `undo:${id}`]) {
     draft.approved.delete(gate);
     draft.rejected.delete(gate);
@@ -124,23 +188,27 @@ export function reset(draft: Draft, id: string): void {
 
 /** Every result from the write stop's gate on is void for the next try. */
 export function voidCutover(draft: Draft): void {
-  const first = draft.order.findIndex((id) => shapeOfStep(draft, id)?.writeStop !== undefined);
-  if (first >= 0) for (const id of draft.order.slice(first)) reset(draft, id);
+  const order = draft.order.filter((id) => ofLeg(draft, id));
+  const first = order.findIndex((id) => shapeOfStep(draft, id)?.writeStop !== undefined);
+  if (first >= 0) for (const id of order.slice(first)) reset(draft, id);
 }
 
 /** The step at which a new cutover starts. */
 export function cutoverStep(draft: Draft): string {
-  return draft.order.find((id) => shapeOfStep(draft, id)?.writeStop !== undefined) ?? draft.order[0] ?? '';
+  const order = draft.order.filter((id) => ofLeg(draft, id));
+  return order.find((id) => shapeOfStep(draft, id)?.writeStop !== undefined) ?? order[0] ?? '';
 }
 
-/** Writes flow again when the last step after the promotion is done (or people decided to go on without it). */
+/** Writes flow again when the last step after the leg's point of no return is done (or people decided to go on without it). */
 export function endWriteStop(draft: Draft, at: number): void {
   if (draft.writesOffSince === undefined || !draft.promotionCalled) return;
-  const open = draft.shape.some(({ id, writeStop }) => {
+  const open = draft.shape.some(({ id, leg, writeStop }) => {
     const status = draft.steps.get(id)?.status;
-    return (writeStop === 'promotion' || writeStop === 'after-promotion') && status !== 'done' && status !== 'skipped';
+    return (
+      leg === draft.leg.name && (writeStop === 'promotion' || writeStop === 'after-promotion') && status !== 'done' && status !== 'skipped'
+    );
   });
-  if (!open) closeWriteStop(draft, at, 'switched');
+  if (!open) closeWriteStop(draft, at, draft.leg.name === 'rollback' ? 'rolled-back' : 'switched');
 }
 
 export function closeWriteStop(draft: Draft, at: number, end: WriteStop['end']): void {

@@ -7,7 +7,7 @@ import { next } from './next.ts';
 import { changeOfPlan, changeOfQuestion, planHash } from './plan.ts';
 import type { RunState } from './state.ts';
 import type { Observation, Step } from './step.ts';
-import { openSession, type Session } from './view.ts';
+import { isOfLeg, openSession, type Session } from './view.ts';
 
 type Todo = Extract<Observation, { readonly state: 'todo' }>;
 type Task = Extract<Observation, { readonly state: 'task' }>;
@@ -96,6 +96,7 @@ async function finish<C>(execute: Execute<C>, evidence: string): Promise<Outcome
       return undefined;
     const spans = step.writeStop === undefined || execute.spans.length === 0 ? {} : { spans: execute.spans };
     const done: FactBody = { type: 'step.done', step: step.id, evidence, changed: known.attempts > 0, ...spans };
+    if (!isOfLeg(state, step.id)) return [done];
     // Found promoted without the fact of the call: the log has lost it, and the writes must never be given back now.
     if (step.writeStop === 'promotion' && !state.promotionCalled) return [{ type: 'promotion.called' }, done];
     return [...deadlineFacts(state, execution, step), done];

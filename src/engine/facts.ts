@@ -1,4 +1,4 @@
-import type { Exhibit } from './step.ts';
+import type { Exhibit, Leg } from './step.ts';
 import type { Span } from './timeline.ts';
 
 /**
@@ -89,7 +89,19 @@ export type FactBody =
   /** `marks: 'paused'` is the bot's: the execution that was open when the pause was asked for has ended. */
   | { readonly type: 'note'; readonly by: string; readonly text: string; readonly marks?: 'paused' }
   | { readonly type: 'run.finished' }
-  | { readonly type: 'run.aborted' };
+  | { readonly type: 'run.aborted' }
+  /** People asked for another leg. `steps`: its ids in order, as they were then. Claims the environment again for a run that had ended. */
+  | {
+      readonly type: 'leg.begun';
+      readonly leg: Exclude<Leg, 'upgrade'>;
+      readonly by: string;
+      readonly reason: string;
+      readonly steps: readonly string[];
+    }
+  /** Taken back before its point of no return: the run is what it was before the leg. `releases`: it had ended. */
+  | { readonly type: 'leg.abandoned'; readonly leg: Leg; readonly releases: boolean }
+  | { readonly type: 'run.rolled-back' }
+  | { readonly type: 'run.retired' };
 
 export type FactType = FactBody['type'];
 
@@ -146,7 +158,19 @@ export const movesEpoch = {
   note: false,
   'run.finished': false,
   'run.aborted': false,
+  'leg.begun': true,
+  'leg.abandoned': true,
+  'run.rolled-back': false,
+  'run.retired': false,
 } as const satisfies Record<FactType, boolean>;
+
+/** With these the run gives up the environment. */
+export function endsRun(fact: FactBody): boolean {
+  return (
+    ['run.finished', 'run.aborted', 'run.rolled-back', 'run.retired'].includes(fact.type) ||
+    (fact.type === 'leg.abandoned' && fact.releases)
+  );
+}
 
 /** Facts that only the owner of the run's lease may write. */
 export const needsLease = {

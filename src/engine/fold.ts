@@ -1,19 +1,8 @@
-import {
-  begin,
-  closeWriteStop,
-  cutoverStep,
-  type Draft,
-  emptyDraft,
-  endWriteStop,
-  reset,
-  settle,
-  shapeOfStep,
-  touch,
-  voidCutover,
-} from './draft.ts';
+import { abandonLeg, begin, beginLeg, type Draft, emptyDraft, endWriteStop, reset, settle, takeUpgradeBack, touch } from './draft.ts';
 import { type Fact, movesEpoch } from './facts.ts';
-import type { Blocked, RunbookShape, RunState } from './state.ts';
+import type { RunbookShape, RunState } from './state.ts';
 import { currentOf, statusOf } from './status.ts';
+import { block, decide, givenBack } from './stops.ts';
 import { sentence, writesSentence } from './writes.ts';
 
 /** The state of a run: derived from its facts, never stored. An empty log is the status `nothing`. */
@@ -29,8 +18,8 @@ export function fold(facts: readonly Fact[], shape: RunbookShape): RunState {
 function take(draft: Draft, fact: Fact): void {
   switch (fact.type) {
     case 'run.started': {
-      const { type: _type, at: _at, ...header } = fact;
-      begin(draft, header);
+      const { type: _type, at, ...header } = fact;
+      begin(draft, header, at);
       return;
     }
     case 'step.started': {
@@ -52,6 +41,7 @@ function take(draft: Draft, fact: Fact): void {
       settle(draft, fact.step);
       if (draft.writesOffSince !== undefined) draft.spans = [...draft.spans, ...(fact.spans ?? [])];
       endWriteStop(draft, fact.at);
+      takeUpgradeBack(draft);
       return;
     }
     case 'step.blocked':
@@ -63,6 +53,7 @@ function take(draft: Draft, fact: Fact): void {
       Object.assign(step, { status: draft.undoBegun ? 'kept' : 'skipped', endedAt: fact.at, evidence: fact.reason });
       settle(draft, fact.step);
       endWriteStop(draft, fact.at);
+      takeUpgradeBack(draft);
       return;
     }
     case 'step.undone': {
@@ -182,68 +173,22 @@ function take(draft: Draft, fact: Fact): void {
     case 'run.aborted':
       draft.ended = { at: fact.at, as: 'aborted' };
       return;
+    case 'run.rolled-back':
+      draft.ended = { at: fact.at, as: 'rolled-back' };
+      return;
+    case 'run.retired':
+      draft.ended = { at: fact.at, as: 'retired' };
+      return;
+    case 'leg.begun':
+      beginLeg(draft, fact);
+      return;
+    case 'leg.abandoned':
+      abandonLeg(draft);
+      return;
     default:
       fact satisfies never;
       draft.problem = `this bot does not know the fact "${(fact as { readonly type: string }).type}"`;
   }
-}
-
-function block(draft: Draft, fact: Omit<Blocked, 'skippable'>): void {
-  const step = touch(draft, fact.step);
-  if (!fact.undoing) step.status = 'blocked';
-  if (draft.task?.step === fact.step) draft.task = undefined;
-  draft.rechecked = undefined;
-  draft.blocked = {
-    step: fact.step,
-    at: fact.at,
-    code: fact.code,
-    reason: fact.reason,
-    remedy: fact.remedy,
-    fate: fact.fate,
-    undoing: fact.undoing,
-    // Undoing, a step may be left as it is; the write stop's may not, or the writes stay off.
-    skippable: fact.undoing ? draft.undoBegun : shapeOfStep(draft, fact.step)?.skippable === true,
-  };
-}
-
-function decide(draft: Draft, fact: Extract<Fact, { readonly type: 'gate.decided' }>): void {
-  const gate = draft.gate;
-  if (gate?.nonce !== fact.nonce) return;
-  draft.gate = undefined;
-  if (fact.decision === 'approved') {
-    draft.approved.set(fact.gate, { planHash: fact.planHash, plan: gate.plan, by: fact.by, at: fact.at });
-  } else if (fact.gate === `undo:${gate.step}`) {
-    draft.rejected.add(fact.gate);
-  } else {
-    const why = sentence(`${fact.by.join(', ')} rejected it${fact.reason ? `: ${fact.reason}` : ''}`);
-    block(draft, {
-      step: gate.step,
-      at: fact.at,
-      code: 'gate.rejected',
-      reason: `${why} ${writesSentence(draft)}`,
-      remedy: 'Press Retry to ask again, or Abort.',
-      fate: 'human',
-      undoing: false,
-    });
-  }
-}
-
-function givenBack(draft: Draft, fact: Extract<Fact, { readonly type: 'writes.given-back' }>): void {
-  const { reason, fate } = draft.givingBack ?? { reason: 'asked for', fate: 'human' as const };
-  closeWriteStop(draft, fact.at, 'given-back');
-  draft.dueAt = undefined;
-  draft.givingBack = undefined;
-  voidCutover(draft);
-  if (draft.pause || draft.abort) return;
-  block(draft, {
-    step: cutoverStep(draft),
-    at: fact.at,
-    code: 'writes.given-back',
-    reason: `The writes were given back after ${(fact.offForMs / 1000).toFixed(1)} s: ${sentence(reason)} Writes are on.`,
-    remedy: 'Press Retry to start the cutover again.',
-    fate,
-    undoing: false,
-  });
 }
 
 function stateOf(draft: Draft, facts: readonly Fact[]): RunState {
@@ -267,6 +212,7 @@ function stateOf(draft: Draft, facts: readonly Fact[]): RunState {
     epoch: draft.epoch,
     status,
     steps,
+    leg: draft.leg,
     current: currentOf(draft, steps, status),
     gate: draft.gate,
     rechecked: draft.rechecked,

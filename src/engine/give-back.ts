@@ -8,7 +8,7 @@ import type { RunbookShape, RunState } from './state.ts';
 import { nextToGiveBack } from './status.ts';
 import { failUndo } from './undo.ts';
 import { openSession } from './view.ts';
-import { clock, mustGiveBack, sentence } from './writes.ts';
+import { clock, mustGiveBack, pointOfNoReturn, sentence } from './writes.ts';
 
 /**
  * Has the deadline passed before the promotion was called? Then the writes are given back, whatever is being executed.
@@ -20,7 +20,7 @@ export async function passDeadline(
 ): Promise<number | undefined> {
   const { state } = await commit(request, (state) => {
     if (state.deadlineAt === undefined || state.endedAt !== undefined || !mustGiveBack(state) || now() < state.deadlineAt) return undefined;
-    return [{ type: 'give-back.begun', reason: `the deadline passed at ${clock(state.deadlineAt)}, before the promotion was called` }];
+    return [{ type: 'give-back.begun', reason: `the deadline passed at ${clock(state.deadlineAt)}, before ${pointOfNoReturn(state)}` }];
   });
   return state.deadlineAt !== undefined && mustGiveBack(state) ? Math.max(0, state.deadlineAt - now()) : undefined;
 }
@@ -33,20 +33,20 @@ export async function passDeadline(
 export async function giveBack<C>(execution: Execution<C>): Promise<Outcome> {
   let state = fold(await execution.log.read(execution.run), execution.shape);
   if (state.status !== 'giving-back') return { kind: 'stale' };
-  let step = nextToGiveBack(state.steps, execution.shape);
+  let step = nextToGiveBack(state, execution.shape);
   try {
     const may = await execution.mayGiveBack();
     if (may !== 'yes') return await refuse(execution, may.no);
     while (step !== undefined && state.status === 'giving-back') {
       if (execution.signal.aborted) return { kind: 'interrupted' };
       state = await giveBackStep(execution, step);
-      step = nextToGiveBack(state.steps, execution.shape);
+      step = nextToGiveBack(state, execution.shape);
     }
   } catch (error) {
     if (error instanceof LeaseLost) throw error;
     if (execution.signal.aborted) return { kind: 'interrupted' };
     if (error instanceof Transient) throw error;
-    return await failUndo(execution, step ?? firstWithin(execution.shape), failureOf(error));
+    return await failUndo(execution, step ?? placed(state, execution.shape, 'within'), failureOf(error));
   }
   await commit(execution, (now) =>
     now.status === 'giving-back'
@@ -72,17 +72,16 @@ async function giveBackStep<C>(execution: Execution<C>, id: string): Promise<Run
 
 /** Google says that the promotion was called: the log has lost that fact. Nothing is opened on the source. */
 async function refuse<C>(execution: Execution<C>, no: string): Promise<Outcome> {
-  const promotion = execution.shape.find((step) => step.writeStop === 'promotion')?.id ?? firstWithin(execution.shape);
   await commit(execution, (state) =>
     state.status === 'giving-back'
       ? [
           { type: 'promotion.called' },
           {
             type: 'step.blocked',
-            step: promotion,
+            step: placed(state, execution.shape, 'promotion'),
             code: 'give-back.promoted',
             reason: `The writes were not given back: ${sentence(no)} Writes are OFF since ${clock(state.writesOffSince ?? execution.now())}.`,
-            remedy: 'Press Retry to go on with the promotion.',
+            remedy: `Press Retry to go on with ${state.leg.name === 'rollback' ? 'the opening of the old instance' : 'the promotion'}.`,
             fate: 'human',
             undoing: false,
           },
@@ -92,6 +91,7 @@ async function refuse<C>(execution: Execution<C>, no: string): Promise<Outcome> 
   return { kind: 'advanced' };
 }
 
-function firstWithin(shape: RunbookShape): string {
-  return shape.find((step) => step.writeStop === 'within')?.id ?? '';
+/** The leg's first step at that place of the write stop. */
+function placed({ leg }: RunState, shape: RunbookShape, place: 'within' | 'promotion'): string {
+  return shape.find((step) => step.leg === leg.name && step.writeStop === place)?.id ?? '';
 }

@@ -1,13 +1,14 @@
 import { type Decision, refused } from './approvals.ts';
 import type { FactBody } from './facts.ts';
 import type { RunbookShape, RunState } from './state.ts';
-import { mustGiveBack, writesSentence } from './writes.ts';
+import { mustGiveBack, pointOfNoReturn, writesSentence } from './writes.ts';
 
 /** Stop after the open execution; inside the write stop the writes are given back first. */
 export function pause(state: RunState, by: string, reason: string): Decision {
   const over = notRunning(state);
   if (over) return over;
   if (state.abort) return refused('run.aborting', `${name(state)} is being aborted; it cannot be paused.`);
+  if (state.status === 'undoing') return refused('run.undoing', `${name(state)} takes its steps back; it cannot be paused.`);
   if (state.pause) return refused('run.paused', `${name(state)} is already paused by ${state.pause.by}.`);
   const message = mustGiveBack(state)
     ? `${by} paused ${name(state)}; the writes are given back first.`
@@ -67,20 +68,18 @@ export function skip(state: RunState, by: string, step: string, reason: string):
   };
 }
 
-/** Undo everything. Inside the write stop the writes are given back first; after the promotion is called it is refused. */
+/** Undo everything of the leg. Inside the write stop the writes are given back first; after its point of no return it is refused. */
 export function abort(state: RunState, shape: RunbookShape, by: string, reason: string): Decision {
   const over = notRunning(state);
   if (over) return over;
   if (state.abort) return refused('run.aborting', `${name(state)} is already being aborted by ${state.abort.by}.`);
-  const final = state.promotionCalled
-    ? 'the promotion was called, so the new instance may already be the one that is written to'
-    : passed(state, shape);
+  const final = state.promotionCalled ? `${pointOfNoReturn(state)}, so it may already be the one that is written to` : passed(state, shape);
   if (final !== undefined) return refused('run.irreversible', `${name(state)} cannot be aborted any more: ${final}.`);
   if (reason.trim() === '') return refused('abort.reason-missing', `Say why ${name(state)} is aborted: it stays in the report.`);
   return {
     kind: 'facts',
     facts: [{ type: 'abort.requested', by, reason: reason.trim() }, ...giveBackFirst(state, `${by} aborted the run`)],
-    message: `${by} aborted ${name(state)}: ${reason.trim()}. What was done is undone, latest first.`,
+    message: `${by} aborted ${state.leg.name === 'upgrade' ? '' : `the ${legWords[state.leg.name]} of `}${name(state)}: ${reason.trim()}. What was done is undone, latest first.`,
   };
 }
 
@@ -118,18 +117,28 @@ function giveBackFirst(state: RunState, reason: string): readonly FactBody[] {
   return mustGiveBack(state) ? [{ type: 'give-back.begun', reason }] : [];
 }
 
-function passed(state: RunState, shape: RunbookShape): string | undefined {
+const legWords = { upgrade: 'upgrade', rollback: 'rollback', retire: 'retirement' } as const;
+
+/** Why the leg cannot be taken back any more, as a part of a sentence; the point of no return of its write stop left out. */
+export function passed(state: RunState, shape: RunbookShape): string | undefined {
   const last = state.steps.find((step) => {
-    const known = shape.find((one) => one.id === step.id);
+    const known = shape.find((one) => one.id === step.id && one.leg === state.leg.name);
     return known?.irreversible && known.writeStop !== 'promotion' && step.attempts > 0;
   });
   return last && `${last.id} has begun and cannot be undone`;
 }
 
+const endings: Partial<Record<RunState['status'], string>> = {
+  finished: 'finished',
+  aborted: 'been aborted',
+  'rolled-back': 'been rolled back',
+  retired: 'been retired',
+};
+
 function notRunning(state: RunState): Decision | undefined {
   if (!state.header) return refused('run.unknown', 'There is no such run.');
   if (state.endedAt !== undefined)
-    return refused('run.ended', `${name(state)} has ${state.status === 'aborted' ? 'been aborted' : 'finished'}; nothing was changed.`);
+    return refused('run.ended', `${name(state)} has ${endings[state.status] ?? 'ended'}; nothing was changed.`);
   return undefined;
 }
 

@@ -1,3 +1,4 @@
+import type { FactBody } from './facts.ts';
 import type { Next, RunbookShape, RunState } from './state.ts';
 import { nextToExecute, nextToUndo } from './status.ts';
 
@@ -7,6 +8,8 @@ export function next(state: RunState, shape: RunbookShape): Next {
     case 'nothing':
     case 'finished':
     case 'aborted':
+    case 'rolled-back':
+    case 'retired':
       return { do: 'nothing' };
     case 'blocked':
       return { do: 'await-human', step: state.blocked?.step ?? '' };
@@ -14,8 +17,8 @@ export function next(state: RunState, shape: RunbookShape): Next {
       return { do: 'give-back', reason: state.givingBack?.reason ?? '' };
     case 'aborting':
     case 'undoing': {
-      const step = nextToUndo(state.steps, shape);
-      return step === undefined ? { do: 'end', as: 'run.aborted' } : { do: 'undo', step };
+      const step = nextToUndo(state, shape);
+      return step === undefined ? { do: 'end', as: undoneAs(state) } : { do: 'undo', step };
     }
     case 'pausing':
     case 'paused':
@@ -25,10 +28,20 @@ export function next(state: RunState, shape: RunbookShape): Next {
     case 'waiting-task':
       return { do: 'await-task', step: state.task?.step ?? '' };
     case 'running': {
-      const step = nextToExecute(state.steps);
-      return step === undefined ? { do: 'end', as: 'run.finished' } : { do: 'execute', step };
+      const step = nextToExecute(state);
+      return step === undefined ? { do: 'end', as: state.leg.name === 'retire' ? 'run.retired' : 'run.finished' } : { do: 'execute', step };
     }
     default:
       return state.status satisfies never;
   }
+}
+
+function undoneAs({ leg, abort }: RunState): Extract<Next, { readonly do: 'end' }>['as'] {
+  if (leg.name === 'upgrade') return 'run.aborted';
+  return abort ? 'leg.abandoned' : 'run.rolled-back';
+}
+
+/** The fact with which the run, or its leg, ends. */
+export function endFact(state: RunState, move: Extract<Next, { readonly do: 'end' }>): FactBody {
+  return move.as === 'leg.abandoned' ? { type: move.as, leg: state.leg.name, releases: state.leg.reopened } : { type: move.as };
 }

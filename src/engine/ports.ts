@@ -9,8 +9,16 @@ export interface RunLog {
    */
   start(header: Omit<RunHeader, 'run'>): Promise<{ readonly started: string } | { readonly heldBy: string }>;
   read(run: string): Promise<readonly Fact[]>;
-  /** Push only if the log is `seen` facts long and, where the facts need it, `token` owns the lease. `at` is set by Redis' clock. */
-  append(run: string, seen: number, facts: readonly FactBody[], token?: number): Promise<'appended' | 'stale' | 'not-owner'>;
+  /**
+   * Push only if the log is `seen` facts long and, where the facts need it, `token` owns the lease. `at` is set by Redis' clock.
+   * A fact that begins a leg claims the environment in the same call, one that ends the run releases it; `heldBy`: another run has it.
+   */
+  append(
+    run: string,
+    seen: number,
+    facts: readonly FactBody[],
+    token?: number,
+  ): Promise<'appended' | 'stale' | 'not-owner' | { readonly heldBy: string }>;
   /** Newest first. */
   runs(): Promise<readonly { readonly run: string; readonly service: string; readonly environment: string; readonly active: boolean }[]>;
   setProgress(run: string, step: string, progress: Progress): Promise<void>;

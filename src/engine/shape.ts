@@ -1,9 +1,9 @@
 import type { RunbookShape, StepShape } from './state.ts';
-import type { Runbook, Step } from './step.ts';
+import type { Leg, Phase, Runbook, Step } from './step.ts';
 
 /** The runbook as data: what fold and next need to know of the steps, without their code. */
 export function shapeOf<C>(runbook: Runbook<C>): RunbookShape {
-  return runbook.flatMap((phase) => phase.steps.map((step) => stepShape(phase.name, step)));
+  return runbook.flatMap((phase) => phase.steps.map((step) => stepShape(phase, step)));
 }
 
 /** The steps of a runbook by id. */
@@ -11,12 +11,23 @@ export function stepsOf<C>(runbook: Runbook<C>): ReadonlyMap<string, Step<C>> {
   return new Map(runbook.flatMap((phase) => phase.steps.map((step) => [step.id, step] as const)));
 }
 
-function stepShape<C>(phase: string, step: Step<C>): StepShape {
+/** The ids of a leg's steps, in order. */
+export function idsOf(shape: RunbookShape, leg: Leg): readonly string[] {
+  return shape.flatMap((step) => (step.leg === leg ? [step.id] : []));
+}
+
+/** The phases of one leg. */
+export function phasesOfLeg<C>(runbook: Runbook<C>, leg: Leg): Runbook<C> {
+  return runbook.filter((phase) => (phase.leg ?? 'upgrade') === leg);
+}
+
+function stepShape<C>(phase: Phase<C>, step: Step<C>): StepShape {
   const undo = undoKind(step);
   return {
     id: step.id,
+    leg: phase.leg ?? 'upgrade',
     title: step.title,
-    phase,
+    phase: phase.name,
     impact: step.impact,
     gated: step.gate !== undefined,
     skippable: step.skippable === true,
@@ -33,10 +44,11 @@ function undoKind<C>(step: Step<C>): StepShape['undo'] {
 }
 
 /**
- * The order of a run's steps: as they were when it began, and each step that the runbook gained since then right behind
+ * The order of a leg's steps: as they were when it began, and each step that the runbook gained since then right behind
  * its predecessor. `gained` are the new ones, `missing` those that this version of the bot does not know.
  */
-export function orderOf(header: readonly string[], shape: RunbookShape) {
+export function orderOf(header: readonly string[], leg: Leg, runbook: RunbookShape) {
+  const shape = runbook.filter((step) => step.leg === leg);
   const order = [...header];
   const gained = new Set<string>();
   shape.forEach((step, index) => {

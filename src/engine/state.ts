@@ -1,10 +1,11 @@
 import type { RunHeader } from './facts.ts';
-import type { Impact } from './step.ts';
+import type { Impact, Leg } from './step.ts';
 import type { Span } from './timeline.ts';
 
 /** What the engine knows of each step without its code: made from the runbook, given to fold and next as data. */
 export interface StepShape {
   readonly id: string;
+  readonly leg: Leg;
   readonly title: string;
   readonly phase: string;
   readonly impact: Impact;
@@ -18,6 +19,7 @@ export type RunbookShape = readonly StepShape[];
 
 export interface StepState {
   readonly id: string;
+  readonly leg: Leg;
   readonly status: 'pending' | 'started' | 'done' | 'skipped' | 'blocked' | 'undone' | 'kept';
   readonly attempts: number;
   readonly startedAt: number | undefined;
@@ -83,13 +85,28 @@ export type RunStatus =
   | 'undoing'
   | 'giving-back'
   | 'finished'
-  | 'aborted';
+  | 'aborted'
+  | 'rolled-back'
+  | 'retired';
+
+/** The leg that a run is on. */
+export interface LegState {
+  readonly name: Leg;
+  /** Who asked for it, why and when. */
+  readonly by: string;
+  readonly reason: string;
+  readonly at: number;
+  /** The writes were off already when it began: there is nobody to give them back to without people. */
+  readonly writesWereOff: boolean;
+  /** The run had ended before it. */
+  readonly reopened: boolean;
+}
 
 /** Times in ms since the epoch; `spans`: what its steps waited for. */
 export interface WriteStop {
   readonly from: number;
   readonly to: number;
-  readonly end: 'given-back' | 'switched';
+  readonly end: 'given-back' | 'switched' | 'rolled-back';
   readonly spans: readonly Span[];
 }
 
@@ -100,7 +117,9 @@ export interface RunState {
   readonly version: number;
   readonly epoch: number;
   readonly status: RunStatus;
+  /** Of the upgrade, and of the leg that the run is on or ended with. */
   readonly steps: readonly StepState[];
+  readonly leg: LegState;
   /** The step that is executed, waited for or asked about now. */
   readonly current: string | undefined;
   readonly gate: OpenGate | undefined;
@@ -120,12 +139,13 @@ export interface RunState {
   readonly pause: { readonly by: string; readonly reason: string; readonly at: number } | undefined;
   readonly abort: { readonly by: string; readonly reason: string; readonly at: number } | undefined;
   readonly deadlineAt: number | undefined;
+  /** The leg's point of no return: the promotion, or in a rollback the opening of the old instance. */
   readonly promotionCalled: boolean;
   /** `give-back.begun` is in the log and `writes.given-back` is not. */
   readonly givingBack: { readonly reason: string } | undefined;
   /** When the first step of the write stop began; `undefined` while writes are on. */
   readonly writesOffSince: number | undefined;
-  /** Write stops that ended: by a give-back or by the services' start. */
+  /** Write stops that ended: by a give-back, by the services' start on the new instance or on the old one. */
   readonly writeStops: readonly WriteStop[];
   readonly endedAt: number | undefined;
 }
@@ -136,8 +156,8 @@ export type Next =
   | { readonly do: 'undo'; readonly step: string }
   /** Undo the write stop's steps, latest first, then `writes.given-back`. */
   | { readonly do: 'give-back'; readonly reason: string }
-  /** All steps are undone that can be. */
-  | { readonly do: 'end'; readonly as: 'run.finished' | 'run.aborted' }
+  /** Nothing is left to do, or all steps are undone that can be. */
+  | { readonly do: 'end'; readonly as: 'run.finished' | 'run.aborted' | 'run.rolled-back' | 'run.retired' | 'leg.abandoned' }
   | { readonly do: 'await-gate'; readonly gate: string }
   | { readonly do: 'await-task'; readonly step: string }
   | { readonly do: 'await-human'; readonly step: string }

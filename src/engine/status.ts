@@ -1,5 +1,5 @@
 import type { Draft } from './draft.ts';
-import type { RunbookShape, RunStatus, StepState } from './state.ts';
+import type { RunbookShape, RunState, RunStatus, StepState } from './state.ts';
 
 /** The order matters: what holds the writes comes first, then what people asked for, then what is asked of people. */
 export function statusOf(draft: Draft): RunStatus {
@@ -19,31 +19,44 @@ function executionMayBeOpen(draft: Draft): boolean {
   return !draft.pauseSettled && !draft.blocked && !draft.gate && !draft.task;
 }
 
+/** What decides the next step: all steps, and the leg that the run is on. */
+export type Course = Pick<RunState, 'steps' | 'leg' | 'abort'>;
+
 /** The step that is executed, undone, waited for or asked about now. */
 export function currentOf(draft: Draft, steps: readonly StepState[], status: RunStatus): string | undefined {
-  if (status === 'nothing' || status === 'finished' || status === 'aborted') return undefined;
+  if (status === 'nothing' || draft.ended) return undefined;
   if (draft.blocked) return draft.blocked.step;
-  if (status === 'giving-back') return nextToGiveBack(steps, draft.shape);
-  if (status === 'aborting' || status === 'undoing') return nextToUndo(steps, draft.shape);
-  return draft.gate?.step ?? draft.task?.step ?? nextToExecute(steps);
+  const course: Course = { steps, leg: draft.leg, abort: draft.abort };
+  if (status === 'giving-back') return nextToGiveBack(course, draft.shape);
+  if (status === 'aborting' || status === 'undoing') return nextToUndo(course, draft.shape);
+  return draft.gate?.step ?? draft.task?.step ?? nextToExecute(course);
 }
 
-export function nextToExecute(steps: readonly StepState[]): string | undefined {
-  return steps.find((step) => step.status !== 'done' && step.status !== 'skipped')?.id;
+export function nextToExecute({ steps, leg }: Course): string | undefined {
+  return steps.find((step) => step.leg === leg.name && step.status !== 'done' && step.status !== 'skipped')?.id;
 }
 
 /**
  * The latest step that was ever started and is not undone yet, finished or not: a half-done apply has to be undone as
- * well. What the bot found done is not the bot's to undo. Nothing before an irreversible step can be undone.
+ * well. What the bot found done is not the bot's to undo. Nothing before an irreversible step can be undone. An abort
+ * takes its leg back; a rollback that was carried through takes back what the upgrade did before its write stop: what
+ * came later was done to the new instance alone, or has been turned round by the rollback itself.
  */
-export function nextToUndo(steps: readonly StepState[], shape: RunbookShape): string | undefined {
-  const last = steps.findLast((step) => step.attempts > 0);
+export function nextToUndo(course: Course, shape: RunbookShape): string | undefined {
+  const last = undoable(course, shape).findLast((step) => step.attempts > 0);
   return last && shape.find((step) => step.id === last.id)?.irreversible ? undefined : last?.id;
 }
 
-/** The latest step inside the write stop that is not undone yet; also what was found done, so that no writer stays shut out. */
-export function nextToGiveBack(steps: readonly StepState[], shape: RunbookShape): string | undefined {
-  const within = new Set(shape.filter((step) => step.writeStop === 'within').map((step) => step.id));
+function undoable({ steps, leg, abort }: Course, shape: RunbookShape): readonly StepState[] {
+  if (leg.name !== 'rollback' || abort) return steps.filter((step) => step.leg === leg.name);
+  const upgrade = steps.filter((step) => step.leg === 'upgrade');
+  const cutover = upgrade.findIndex((step) => shape.find((one) => one.id === step.id)?.writeStop !== undefined);
+  return cutover < 0 ? upgrade : upgrade.slice(0, cutover);
+}
+
+/** The latest step inside the leg's write stop that is not undone yet; also what was found done, so that no writer stays shut out. */
+export function nextToGiveBack({ steps, leg }: Course, shape: RunbookShape): string | undefined {
+  const within = new Set(shape.filter((step) => step.writeStop === 'within' && step.leg === leg.name).map((step) => step.id));
   return steps.findLast(
     (step) =>
       within.has(step.id) && (step.attempts > 0 || step.status === 'started' || step.status === 'done' || step.status === 'blocked'),

@@ -21,6 +21,7 @@ function stepRow<D>(step: Step<D>): string {
 function undoWords<D>(undo: Undo<D>): string {
   if (typeof undo === 'function') return '↩ taken back';
   if ('irreversible' in undo) return `✗ ${cell(undo.irreversible)}`;
+  if ('ask' in undo && undo.askIf) return `↩ taken back; ${cell(undo.askIf.when)} only if approved, else kept: ${cell(undo.keep)}`;
   if ('ask' in undo) return `↩ only if approved; else kept: ${cell(undo.keep)}`;
   return `kept: ${cell(undo.keep)}`;
 }

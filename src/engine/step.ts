@@ -111,7 +111,13 @@ export type Undo<D> =
   /** Nothing from here on can be undone, and why. */
   | { readonly irreversible: string }
   /** Undone only if people approve `question`; else kept, and why that is harmless. */
-  | { readonly ask: string; readonly keep: string; readonly undo: UndoFunction<D> };
+  | {
+      readonly ask: string;
+      readonly keep: string;
+      readonly undo: UndoFunction<D>;
+      /** Asked only in this case; else it is undone without a question. */
+      readonly askIf?: { readonly when: string; readonly is: (run: RunView) => boolean };
+    };
 
 export type Impact = 'none' | 'restart' | 'writes-stop' | 'point-of-no-return';
 
@@ -127,7 +133,7 @@ export interface Step<D> {
   readonly skippable?: true;
   /** What its waiting inside the write stop counts as in the report; absent: the bot's own time. */
   readonly waitsFor?: Cause;
-  /** Part of the write stop: `gate` opens it, `within` runs inside, `promotion` ends the automatic way back. */
+  /** Part of its leg's write stop: `gate` opens it, `within` runs inside, `promotion` (of a rollback: the old instance is opened) ends the automatic way back. */
   readonly writeStop?: 'gate' | 'within' | 'promotion' | 'after-promotion';
   check(clients: D, run: RunView): Promise<Observation>;
   /** Absent where the step only waits, asks or decides. Must be harmless when half of it was done before. */
@@ -135,7 +141,12 @@ export interface Step<D> {
   readonly undo: Undo<D>;
 }
 
+/** What a run carries out: the upgrade first; later, if people ask for it, the rollback to the old instance, or its retirement. */
+export type Leg = 'upgrade' | 'rollback' | 'retire';
+
 export interface Phase<D> {
+  /** Absent: the upgrade. */
+  readonly leg?: Leg;
   readonly name: string;
   readonly steps: readonly Step<D>[];
 }

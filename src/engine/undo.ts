@@ -24,6 +24,7 @@ export async function undoStep<C>(execution: Execution<C>, id: string): Promise<
   if (typeof undo === 'function') return await runUndo(execution, session, id, undo);
   if ('irreversible' in undo) throw new Fatal('undo.irreversible', `Step ${id} cannot be undone: ${undo.irreversible}`);
   if (!('ask' in undo)) return await settled(session, execution, id, 'kept', undo.keep);
+  if (undo.askIf && !undo.askIf.is(session.view)) return await runUndo(execution, session, id, undo.undo);
   const gate = `undo:${id}`;
   const state = session.state();
   if (state.rejected.has(gate)) return await settled(session, execution, id, 'kept', undo.keep);
@@ -57,7 +58,7 @@ export async function failUndo(execution: Ownership, id: string, failure: Failur
 async function runUndo<C>(execution: Execution<C>, session: Session, id: string, undo: UndoFunction<C>): Promise<Outcome> {
   try {
     await undo(execution.clients, session.view);
-    return await settled(session, execution, id, 'undone', session.state().abort?.reason ?? 'the run is aborted');
+    return await settled(session, execution, id, 'undone', session.state().abort?.reason ?? session.state().leg.reason);
   } catch (error) {
     if (error instanceof LeaseLost) throw error;
     if (execution.signal.aborted) return { kind: 'interrupted' };

@@ -5,7 +5,7 @@ import { fold } from './fold.ts';
 import type { RunState } from './state.ts';
 import type { RunView } from './step.ts';
 import type { Span } from './timeline.ts';
-import { clock, mustGiveBack } from './writes.ts';
+import { clock, mustGiveBack, pointOfNoReturn } from './writes.ts';
 
 /** A step's view of its run, and the state behind it, which every commit renews. */
 export interface Session {
@@ -56,7 +56,7 @@ export async function openSession(execution: Ownership, step: string): Promise<S
         spans.push({ cause, from, to: execution.now() });
       }
     },
-    claimPromotion: () => claimPromotion(execution, commitAndKeep),
+    claimPromotion: () => claimPromotion(execution, step, commitAndKeep),
     async promotionRefused(reason) {
       await commitAndKeep((now) => (now.promotionCalled ? [{ type: 'promotion.refused', reason }] : undefined));
     },
@@ -68,14 +68,19 @@ export async function openSession(execution: Ownership, step: string): Promise<S
 }
 
 /** The way to the promotion is open only while nobody gives back, pauses or aborts, and the deadline has not passed. */
-async function claimPromotion(execution: Ownership, commitAndKeep: Session['commit']): Promise<boolean> {
+async function claimPromotion(execution: Ownership, step: string, commitAndKeep: Session['commit']): Promise<boolean> {
   const { state } = await commitAndKeep((now) => {
-    if (now.promotionCalled || now.status !== 'running') return undefined;
+    if (now.promotionCalled || now.status !== 'running' || !isOfLeg(now, step)) return undefined;
     if (now.deadlineAt !== undefined && execution.now() >= now.deadlineAt) {
       if (!mustGiveBack(now)) return undefined;
-      return [{ type: 'give-back.begun', reason: `the deadline passed at ${clock(now.deadlineAt)}, before the promotion was called` }];
+      return [{ type: 'give-back.begun', reason: `the deadline passed at ${clock(now.deadlineAt)}, before ${pointOfNoReturn(now)}` }];
     }
     return execution.signal.aborted ? undefined : [{ type: 'promotion.called' }];
   });
-  return state.promotionCalled && state.status === 'running';
+  return state.promotionCalled && state.status === 'running' && isOfLeg(state, step);
+}
+
+/** Does the step belong to the leg that the run is on? One that was open when another leg began does not. */
+export function isOfLeg(state: RunState, step: string): boolean {
+  return state.steps.find((one) => one.id === step)?.leg === state.leg.name;
 }

@@ -17,6 +17,11 @@ export function sentence(text: string): string {
 }
 
 /** Are the writes off and may they still be given back without asking anybody? */
-export function mustGiveBack(state: Pick<RunState, 'writesOffSince' | 'promotionCalled' | 'givingBack'>): boolean {
-  return state.writesOffSince !== undefined && !state.promotionCalled && state.givingBack === undefined;
+export function mustGiveBack(state: Pick<RunState, 'writesOffSince' | 'promotionCalled' | 'givingBack' | 'leg'>): boolean {
+  return state.writesOffSince !== undefined && !state.promotionCalled && state.givingBack === undefined && !state.leg.writesWereOff;
+}
+
+/** After this nothing is given back automatically: `the promotion was called`. */
+export function pointOfNoReturn({ leg }: Pick<RunState, 'leg'>): string {
+  return leg.name === 'rollback' ? 'the old instance was opened' : 'the promotion was called';
 }

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { commit } from '../engine/commit.ts';
 import { fold } from '../engine/fold.ts';
-import { next } from '../engine/next.ts';
+import { endFact, next } from '../engine/next.ts';
 import type { RunLog } from '../engine/ports.ts';
 import type { RunbookShape, RunState } from '../engine/state.ts';
 import { leaseIsFree } from './lease.ts';
@@ -38,7 +38,7 @@ async function conclude({ log, shape }: Advancing, run: string): Promise<RunStat
     if (now.status === 'pausing')
       return [{ type: 'note', by: 'bot', text: `${run} is paused: nothing is being executed.`, marks: 'paused' }];
     const move = next(now, shape);
-    return move.do === 'end' ? [{ type: move.as }] : undefined;
+    return move.do === 'end' ? [endFact(now, move)] : undefined;
   });
   return state;
 }

@@ -8,6 +8,7 @@ import { failureOf } from '../engine/failure.ts';
 import { fold } from '../engine/fold.ts';
 import { giveBack } from '../engine/give-back.ts';
 import { nextToGiveBack } from '../engine/status.ts';
+import type { Leg } from '../engine/step.ts';
 import { failUndo, undoStep } from '../engine/undo.ts';
 import { Transient } from '../errors.ts';
 import { acquireLease, type Lease } from './lease.ts';
@@ -24,7 +25,7 @@ export async function runExecution<C>(working: Working<C>, work: Work, jobSignal
   const lease = await acquireLease(jobs.redis, jobs.keys, work.run, jobs.timing.leaseMs);
   if ('heldForMs' in lease) return { kind: 'postponed', forMs: Math.min(lease.heldForMs, 200), failures: work.failures };
   // Undo and give-back are what people (or the deadline) asked for; only an execution is interrupted by them.
-  const interrupt = work.kind === 'execute' ? working.interrupts.during(work.run, lease) : undefined;
+  const interrupt = work.kind === 'execute' ? working.interrupts.during(work, lease) : undefined;
   const signal = AbortSignal.any(
     [lease.signal, working.closing, jobSignal, interrupt?.signal].filter((one): one is AbortSignal => one !== undefined),
   );
@@ -44,7 +45,7 @@ export async function runExecution<C>(working: Working<C>, work: Work, jobSignal
 
 async function attempt<C>(working: Working<C>, work: Work, ownership: Ownership, lease: Lease): Promise<Outcome> {
   const { jobs } = working;
-  const header = fold(await jobs.log.read(work.run), jobs.shape).header;
+  const { header, leg } = fold(await jobs.log.read(work.run), jobs.shape);
   if (!header) return { kind: 'stale' };
   const step = work.kind === 'give-back' ? 'give-back' : work.step;
   const opened = await working.openClients(header, {
@@ -56,7 +57,7 @@ async function attempt<C>(working: Working<C>, work: Work, ownership: Ownership,
   });
   try {
     await opened.takeOver();
-    const execution = await executionOf(working, ownership, header, opened.clients);
+    const execution = await executionOf(working, ownership, header, leg.name, opened.clients);
     const outcome = await carryOut(execution, work);
     if (ownership.signal.aborted) await opened.close();
     else opened.keep();
@@ -72,7 +73,7 @@ function carryOut<C>(execution: Execution<C>, work: Work): Promise<Outcome> {
   return work.kind === 'undo' ? undoStep(execution, work.step) : executeStep(execution, work.step);
 }
 
-async function executionOf<C>(working: Working<C>, ownership: Ownership, header: RunHeader, clients: C): Promise<Execution<C>> {
+async function executionOf<C>(working: Working<C>, ownership: Ownership, header: RunHeader, leg: Leg, clients: C): Promise<Execution<C>> {
   const { jobs } = working;
   return {
     ...ownership,
@@ -88,7 +89,7 @@ async function executionOf<C>(working: Working<C>, ownership: Ownership, header:
         jobs.report({ kind: 'error', where: 'deadline', error }),
       );
     },
-    mayGiveBack: () => working.mayGiveBack(header),
+    mayGiveBack: () => working.mayGiveBack(header, leg),
   };
 }
 
@@ -132,5 +133,5 @@ async function failed<C>(working: Working<C>, work: Work, ownership: Ownership, 
 
 async function openStep<C>({ jobs }: Working<C>, run: string): Promise<string> {
   const state = fold(await jobs.log.read(run), jobs.shape);
-  return nextToGiveBack(state.steps, jobs.shape) ?? state.current ?? 'give-back';
+  return nextToGiveBack(state, jobs.shape) ?? state.current ?? 'give-back';
 }

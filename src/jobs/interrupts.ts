@@ -1,11 +1,12 @@
 import { fold } from '../engine/fold.ts';
 import type { RunState } from '../engine/state.ts';
+import { isOfLeg } from '../engine/view.ts';
 import type { Jobs } from './jobs.ts';
 import type { Lease } from './lease.ts';
 
 export interface Interrupts {
-  /** Watches the run for what must end an execution of it. Gives the signal and the end of the watch. */
-  during(run: string, lease: Lease): { readonly signal: AbortSignal; end(): void };
+  /** Watches the run for what must end an execution of that step. Gives the signal and the end of the watch. */
+  during(work: { readonly run: string; readonly step: string }, lease: Lease): { readonly signal: AbortSignal; end(): void };
   close(): Promise<void>;
 }
 
@@ -16,10 +17,10 @@ export async function watchForInterrupts(jobs: Jobs): Promise<Interrupts> {
     for (const one of open.values()) if (one.run === run) one.look();
   });
   return {
-    during(run, lease) {
+    during({ run, step }, lease) {
       const controller = new AbortController();
       const decide = async () => {
-        const why = interruption(fold(await jobs.log.read(run), jobs.shape));
+        const why = interruption(fold(await jobs.log.read(run), jobs.shape), step);
         if (why === undefined || controller.signal.aborted) return;
         // Giving back waits for nobody: an execution that does not listen loses the run when its lease runs out.
         if (why === 'giving-back') lease.stopRenewing();
@@ -62,7 +63,8 @@ function coalesced(work: () => Promise<void>): () => void {
   };
 }
 
-function interruption(state: RunState): string | undefined {
+function interruption(state: RunState, step: string): string | undefined {
+  if (state.header && !isOfLeg(state, step)) return `on another leg: ${state.leg.name}`;
   switch (state.status) {
     case 'pausing':
     case 'paused':
@@ -71,6 +73,8 @@ function interruption(state: RunState): string | undefined {
     case 'giving-back':
     case 'finished':
     case 'aborted':
+    case 'rolled-back':
+    case 'retired':
       return state.status;
     case 'nothing':
     case 'running':

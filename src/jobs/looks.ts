@@ -5,6 +5,7 @@ import type { RunHeader } from '../engine/facts.ts';
 import { fold } from '../engine/fold.ts';
 import { lookAtSteps } from '../engine/look.ts';
 import type { LookAnswer, LookRequest } from '../engine/ports.ts';
+import { phasesOfLeg } from '../engine/shape.ts';
 import type { Runbook } from '../engine/step.ts';
 import type { Jobs } from './jobs.ts';
 import { connectionOf, type Queues, queueNames } from './queues.ts';
@@ -78,7 +79,8 @@ async function lookSafely<C>(
     const state = run === undefined ? undefined : fold(await jobs.log.read(run), jobs.shape);
     const opened = await openLook(request, state?.header, signal);
     try {
-      const phases = request.kind === 'preflight' ? runbook.slice(0, 1) : runbook;
+      const upgrade = phasesOfLeg(runbook, 'upgrade');
+      const phases = request.kind === 'preflight' ? upgrade.slice(0, 1) : upgrade;
       const steps = phases.flatMap((phase) => phase.steps);
       return await lookAtSteps({ steps, clients: opened.clients, header: opened.header, state, signal });
     } finally {

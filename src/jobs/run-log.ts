@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type Fact, type FactBody, needsLease } from '../engine/facts.ts';
+import { endsRun, type Fact, type FactBody, needsLease } from '../engine/facts.ts';
 import type { RunLog } from '../engine/ports.ts';
 import { Fatal } from '../errors.ts';
 import type { Keys } from './redis.ts';
@@ -40,7 +40,7 @@ export function createRunLog(redis: Redis, keys: Keys): RunLog & { close(): Prom
     async append(run, seen, facts, token) {
       if (facts.length === 0) return 'appended';
       if (token === undefined && facts.some(isOwned)) return 'not-owner';
-      const ends = facts.some((fact) => fact.type === 'run.finished' || fact.type === 'run.aborted');
+      const claim = facts.some(endsRun) ? 'release' : facts.some(({ type }) => type === 'leg.begun') ? 'take' : 'keep';
       const answer = await redis.eval(
         appendScript,
         4,
@@ -53,9 +53,11 @@ export function createRunLog(redis: Redis, keys: Keys): RunLog & { close(): Prom
         randomUUID(),
         run,
         keys.changes,
-        ends ? '1' : '0',
+        claim,
         ...facts.map((fact) => JSON.stringify(fact)),
       );
+      const [how, holder] = texts(answer);
+      if (how === 'held' && holder !== undefined) return { heldBy: holder };
       if (answer === 'appended' || answer === 'stale' || answer === 'not-owner') return answer;
       throw new Fatal('log.append', `Redis answered ${String(answer)} to an append to ${run}.`);
     },

@@ -8,7 +8,7 @@ local at = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local function stamped(fact) return '{"at":' .. at .. ',' .. string.sub(fact, 2) end
 `;
 
-/** KEYS log, appended, lease, claims · ARGV seen, token or '', id of this append, run, channel, ends (1/0), facts … */
+/** KEYS log, appended, lease, claims · ARGV seen, token or '', id of this append, run, channel, claim (keep/take/release), facts … */
 export const appendScript = `
 local length = redis.call('llen', KEYS[1])
 if length ~= tonumber(ARGV[1]) then
@@ -17,14 +17,20 @@ if length ~= tonumber(ARGV[1]) then
 end
 if length == 0 then return 'stale' end
 if ARGV[2] ~= '' and redis.call('get', KEYS[3]) ~= ARGV[2] then return 'not-owner' end
+if ARGV[6] ~= 'keep' then
+  local first = cjson.decode(redis.call('lindex', KEYS[1], 0))
+  local claim = first.service .. '/' .. first.environment
+  local holder = redis.call('hget', KEYS[4], claim)
+  if ARGV[6] == 'take' then
+    if holder and holder ~= ARGV[4] then return { 'held', holder } end
+    redis.call('hset', KEYS[4], claim, ARGV[4])
+  elseif holder == ARGV[4] then
+    redis.call('hdel', KEYS[4], claim)
+  end
+end
 ${at}
 for i = 7, #ARGV do redis.call('rpush', KEYS[1], stamped(ARGV[i])) end
 redis.call('set', KEYS[2], ARGV[3])
-if ARGV[6] == '1' then
-  local first = cjson.decode(redis.call('lindex', KEYS[1], 0))
-  local claim = first.service .. '/' .. first.environment
-  if redis.call('hget', KEYS[4], claim) == ARGV[4] then redis.call('hdel', KEYS[4], claim) end
-end
 redis.call('publish', ARGV[5], ARGV[4])
 return 'appended'
 `;

@@ -1,7 +1,7 @@
 import { DelayedError, type Job, Worker } from 'bullmq';
 import type { RunHeader } from '../engine/facts.ts';
 import { stepsOf } from '../engine/shape.ts';
-import type { Runbook, Step } from '../engine/step.ts';
+import type { Leg, Runbook, Step } from '../engine/step.ts';
 import { type Interrupts, watchForInterrupts } from './interrupts.ts';
 import type { Jobs } from './jobs.ts';
 import { type OpenLook, startLookWorker } from './looks.ts';
@@ -36,8 +36,8 @@ export interface WorkerOptions<C> {
   readonly openLook: OpenLook<C>;
   /** From the start of the write stop until the promotion has to be called, in ms. */
   readonly deadlineMs: (header: RunHeader) => number | Promise<number>;
-  /** Reads from Google whether the promotion was called, before the first writer is let in again. */
-  readonly mayGiveBack: (header: RunHeader) => Promise<'yes' | { readonly no: string }>;
+  /** Reads from the world whether the leg's point of no return was passed, before the first writer is let in again. */
+  readonly mayGiveBack: (header: RunHeader, leg: Leg) => Promise<'yes' | { readonly no: string }>;
 }
 
 export interface Working<C> extends WorkerOptions<C> {

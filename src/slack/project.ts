@@ -74,10 +74,15 @@ function ofFact(fact: Fact, index: number, view: RunViewData, then: (length: num
       return [want(index, 'give-back', renderGiveBack(fact, view))];
     case 'run.finished':
     case 'run.aborted':
+    case 'run.rolled-back':
+    case 'run.retired': {
+      // What came after a run had ended, a rollback, is no part of its report.
+      const until = { ...view, state: then(index + 1), facts: view.facts.slice(0, index + 1) };
       return [
-        want(index, 'report', renderReport(fact, view)),
-        ...reportFiles(reportOf(view)).map((one, at) => file(index, at, one.name, one.content)),
+        want(index, 'report', renderReport(fact, until)),
+        ...reportFiles(reportOf(until)).map((one, at) => file(index, at, one.name, one.content)),
       ];
+    }
     default: {
       const deed = renderDeed(fact, index, view);
       return deed ? [want(index, 'deed', deed)] : [];

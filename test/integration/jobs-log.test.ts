@@ -56,6 +56,22 @@ describe('the run log on Redis', () => {
     ]);
   });
 
+  test('a leg of a run that has ended takes the environment again, in the same call, unless another run has it', async () => {
+    const leg = { type: 'leg.begun', leg: 'rollback', by: 'ann', reason: 'slow', steps: [] } as const;
+    await jobs.log.start(header('aaaaaaaa'));
+    await jobs.log.append('PG-1', 1, [{ type: 'run.finished' }]);
+    await jobs.log.start(header('bbbbbbbb'));
+    expect(await jobs.log.append('PG-1', 2, [leg])).toEqual({ heldBy: 'PG-2' });
+    expect(await jobs.log.read('PG-1')).toHaveLength(2);
+    await jobs.log.append('PG-2', 1, [{ type: 'run.aborted' }]);
+    const answers = await Promise.all([jobs.log.append('PG-1', 2, [leg]), jobs.log.start(header('cccccccc'))]);
+    expect(answers).toEqual(['appended', { heldBy: 'PG-1' }]);
+    await jobs.log.append('PG-1', 3, [{ type: 'leg.abandoned', leg: 'rollback', releases: false }]);
+    expect((await jobs.log.runs()).find(({ run }) => run === 'PG-1')?.active).toBe(true);
+    await jobs.log.append('PG-1', 4, [{ type: 'leg.abandoned', leg: 'rollback', releases: true }]);
+    expect(await jobs.log.start(header('dddddddd'))).toEqual({ started: 'PG-3' });
+  });
+
   test('a start that is sent twice is one run, and never takes the name of a run that is there', async () => {
     expect(await jobs.log.start(header('aaaaaaaa'))).toEqual({ started: 'PG-1' });
     expect(await jobs.log.start(header('aaaaaaaa'))).toEqual({ started: 'PG-1' });

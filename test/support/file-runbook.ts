@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { blocked, done, type Runbook, type RunView, type Step, task, todo, waiting } from '../../src/engine/step.ts';
+import { blocked, done, type Leg, type Runbook, type RunView, type Step, task, todo, waiting } from '../../src/engine/step.ts';
 import { NeedsHuman, Transient } from '../../src/errors.ts';
 
 /** A world of files: a step is done when the file of its name exists. Tests and other processes meddle by making files. */
@@ -47,6 +47,13 @@ export interface FileStep {
 
 export function fileRunbook(steps: readonly FileStep[]): Runbook<FileClients> {
   return [{ name: 'Everything', steps: steps.map(fileStep) }];
+}
+
+/** The upgrade, and the legs that may follow it. */
+export function fileLegs(legs: Readonly<Partial<Record<Leg, readonly FileStep[]>>>): Runbook<FileClients> {
+  return (['upgrade', 'rollback', 'retire'] as const).flatMap((leg) =>
+    fileRunbook(legs[leg] ?? []).map((phase) => ({ ...phase, leg, name: leg })),
+  );
 }
 
 /**
@@ -123,4 +130,18 @@ export const cutoverSteps: readonly FileStep[] = [
   { id: 'promote', writeStop: 'promotion', undo: 'irreversible' },
   { id: 'start', writeStop: 'after-promotion' },
   { id: 'clean-up', undo: 'irreversible' },
+];
+
+/** The way back of that cutover, and its end. */
+export const returnSteps: readonly FileStep[] = [
+  { id: 'look-back', undo: 'keep' },
+  { id: 'approve-return', gate: true, writeStop: 'gate', undo: 'keep' },
+  { id: 'stop-again', writeStop: 'within' },
+  { id: 'fence-new', writeStop: 'within' },
+  { id: 'open-old', writeStop: 'promotion', undo: 'irreversible' },
+  { id: 'start-old', writeStop: 'after-promotion' },
+];
+export const retireSteps: readonly FileStep[] = [
+  { id: 'disarm', gate: true, undo: 'irreversible' },
+  { id: 'delete-old', undo: 'irreversible' },
 ];

@@ -5,6 +5,7 @@ import type { RunFace, RunViewData } from '../../src/slack/render/face.ts';
 
 const step = (id: string, title: string, phase: string, more: Partial<StepShape> = {}): StepShape => ({
   id,
+  leg: 'upgrade',
   title,
   phase,
   impact: 'none',

@@ -242,6 +242,10 @@ describe('the epoch', () => {
     note: { type: 'note', by: 'U1', text: '' },
     'run.finished': { type: 'run.finished' },
     'run.aborted': { type: 'run.aborted' },
+    'leg.begun': { type: 'leg.begun', leg: 'rollback', by: 'U1', reason: '', steps: [] },
+    'leg.abandoned': { type: 'leg.abandoned', leg: 'rollback', releases: false },
+    'run.rolled-back': { type: 'run.rolled-back' },
+    'run.retired': { type: 'run.retired' },
   };
   const counting = [
     'run.started',
@@ -256,6 +260,8 @@ describe('the epoch', () => {
     'run.resumed',
     'writes.given-back',
     'undo.begun',
+    'leg.begun',
+    'leg.abandoned',
   ];
   test.each(Object.values(bodies).map((body) => [body.type, body] as const))('%s', (type, body) => {
     const moved = fold(log(body), shape).epoch - fold(log(), shape).epoch;

@@ -98,6 +98,7 @@ describe('every message', () => {
     const view = viewOf([], {
       shape: shape.map((one) => ({
         ...one,
+        leg: 'upgrade' as const,
         impact: 'none' as const,
         gated: true,
         skippable: false,

@@ -1,5 +1,6 @@
 import type { Fact } from '../../engine/facts.ts';
 import type { OpenGate } from '../../engine/state.ts';
+import type { Leg } from '../../engine/step.ts';
 import { type Message, message, section } from './blocks.ts';
 import { gateTitle, type RunViewData, runId, titleOf } from './face.ts';
 import { clock } from './status.ts';
@@ -42,12 +43,28 @@ function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): s
       if (fact.marks) return undefined;
       return `📝 ${who(fact.by)}: ${cut(safe(fact.text), 1_500)}`;
     case 'promotion.called':
-      return '🚩 The promotion is called: from here on nothing is given back automatically.';
+      return legAt(facts, index) === 'rollback'
+        ? '🚩 The old instance is opened: from here on nothing is given back automatically.'
+        : '🚩 The promotion is called: from here on nothing is given back automatically.';
+    case 'leg.begun':
+      return fact.leg === 'rollback'
+        ? `↩ ${who(fact.by)} asked for the way back to *${safe(face.source)}* · ${reason(fact.reason)}`
+        : `🗑 ${who(fact.by)} asked to retire *${safe(face.source)}*${fact.reason ? ` · ${reason(fact.reason)}` : ''}`;
+    case 'leg.abandoned':
+      return fact.leg === 'rollback'
+        ? '↩ The way back was not taken: the run is what it was before'
+        : '↩ The old instance is not retired: the way back stays';
     case 'promotion.refused':
       return `↩ Google refused the promotion, and it is still replicating · ${reason(fact.reason)}`;
     default:
       return undefined;
   }
+}
+
+/** The leg that the run is on at that fact. */
+function legAt(facts: readonly Fact[], index: number): Leg {
+  const last = facts.slice(0, index + 1).findLast((fact) => fact.type === 'leg.begun' || fact.type === 'leg.abandoned');
+  return last?.type === 'leg.begun' ? last.leg : 'upgrade';
 }
 
 function reason(text: string): string {
@@ -61,17 +78,19 @@ export function renderGiveBack(
 ): Message {
   const run = runId(view.state);
   const why = view.facts.findLast((one) => one.type === 'give-back.begun' && one.at <= fact.at);
+  const rollback = legAt(view.facts, view.facts.indexOf(fact)) === 'rollback';
+  const where = safe(rollback ? view.face.destination : view.face.source);
   if (fact.type === 'give-back.begun') {
     const off = clock(view);
     return message(`${run}: the writes are being given back: ${reason(fact.reason)}`, [
-      section(`↩ *The writes are being given back to ${safe(view.face.source)}*`, reason(fact.reason), ...(off ? [off] : [])),
+      section(`↩ *The writes are being given back to ${where}*`, reason(fact.reason), ...(off ? [off] : [])),
     ]);
   }
-  return message(`${run}: writes are on again on ${safe(view.face.source)}, after ${duration(fact.offForMs)} off.`, [
+  return message(`${run}: writes are on again on ${where}, after ${duration(fact.offForMs)} off.`, [
     section(
-      `✅ *Writes are on again on ${safe(view.face.source)}* · they were off for ${duration(fact.offForMs)}`,
+      `✅ *Writes are on again on ${where}* · they were off for ${duration(fact.offForMs)}`,
       ...(why?.type === 'give-back.begun' ? [reason(why.reason)] : []),
-      'Nothing was promoted. The approval of the switch is void: it is asked again before the next try.',
+      `${rollback ? 'The old instance was not opened.' : 'Nothing was promoted.'} The approval of the switch is void: it is asked again before the next try.`,
     ),
   ]);
 }

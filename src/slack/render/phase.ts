@@ -24,7 +24,7 @@ export function stepOf(fact: Fact): string | undefined {
 /** One reply a phase: a line for each step that ended, with its time and evidence; edited while the phase runs. */
 export function renderPhase(name: string, view: RunViewData): Message {
   const phase = phasesOf(view).find((one) => one.name === name);
-  const ids = new Set(phase?.steps.map((step) => step.id));
+  const ids = new Set(view.shape.flatMap((step) => (step.phase === name ? [step.id] : [])));
   const over = phase?.steps.filter(isOver).length ?? 0;
   const count = phase?.steps.length ?? 0;
   const lines = view.facts.flatMap((fact, index) => phaseLine(fact, index, ids, view));

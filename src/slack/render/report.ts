@@ -1,5 +1,9 @@
 import type { Fact } from '../../engine/facts.ts';
+
+import type { RunState } from '../../engine/state.ts';
+
 import { partsOf, type Stretch, timelineOf } from '../../engine/timeline.ts';
+
 import { fields, header, type Message, message, section } from './blocks.ts';
 import { gateTitle, type RunViewData, runId, runName, titleOf } from './face.ts';
 import { cut, duration, people, plural, safe, time } from './text.ts';
@@ -8,13 +12,13 @@ import { cut, duration, people, plural, safe, time } from './text.ts';
 export interface Report {
   readonly run: string;
   readonly name: string;
-  readonly ended: 'finished' | 'aborted' | 'running';
+  readonly ended: 'finished' | 'aborted' | 'rolled-back' | 'retired' | 'running';
   readonly startedAt: number;
   readonly endedAt: number | undefined;
   readonly outages: readonly {
     readonly from: number;
     readonly to: number;
-    readonly end: 'given-back' | 'switched';
+    readonly end: RunState['writeStops'][number]['end'];
     /** What it was spent on, without gap or overlap. */
     readonly timeline: readonly Stretch[];
     readonly parts: ReturnType<typeof partsOf>;
@@ -34,12 +38,16 @@ export interface Report {
   readonly notes: readonly { readonly by: string; readonly text: string; readonly at: number }[];
 }
 
+function isEnd(status: RunState['status']): status is Exclude<Report['ended'], 'running'> {
+  return status === 'finished' || status === 'aborted' || status === 'rolled-back' || status === 'retired';
+}
+
 /** A projection of the log like the board; may be asked for while the run goes on. */
 export function reportOf({ state, facts, shape }: Pick<RunViewData, 'state' | 'facts' | 'shape'>): Report {
   return {
     run: runId(state),
     name: runName(state),
-    ended: state.status === 'finished' || state.status === 'aborted' ? state.status : 'running',
+    ended: isEnd(state.status) ? state.status : 'running',
     startedAt: facts[0]?.at ?? 0,
     endedAt: state.endedAt,
     outages: state.writeStops.map(({ from, to, end, spans }) => {
@@ -66,18 +74,24 @@ export function reportOf({ state, facts, shape }: Pick<RunViewData, 'state' | 'f
   };
 }
 
-/** The last message of a run: what came out, how long writes were off, who decided, what was proved, the way back. */
-export function renderReport(ended: Extract<Fact, { readonly type: 'run.finished' | 'run.aborted' }>, view: RunViewData): Message {
+const titles = {
+  'run.finished': { title: '🏁 Finished', words: 'finished' },
+  'run.aborted': { title: '🛑 Aborted', words: 'aborted' },
+  'run.rolled-back': { title: '↩ Rolled back', words: 'rolled back' },
+  'run.retired': { title: '🏁 Retired', words: 'retired' },
+} as const;
+
+/** The last message of a run, and of a leg that followed: what came out, how long writes were off, who decided, what was proved, the way back. */
+export function renderReport(ended: Extract<Fact, { readonly type: keyof typeof titles }>, view: RunViewData): Message {
   const report = reportOf(view);
   const total = duration(ended.at - report.startedAt);
   const off = report.outages.reduce((sum, stop) => sum + stop.to - stop.from, 0);
-  const finished = ended.type === 'run.finished';
+  const { title, words } = titles[ended.type];
   const skipped = report.steps.filter((step) => step.status === 'skipped');
   const proofs = report.steps.filter((step) => view.face.proofs.includes(step.id) && step.evidence !== '' && step.status === 'done');
   const outage = report.outages.length ? `writes off ${duration(off)}` : 'writes were never stopped';
   const deciders = [...new Set(report.decisions.flatMap((decision) => (decision.decision === 'approved' ? decision.by : [])))];
-  const title = finished ? '🏁 Finished' : '🛑 Aborted';
-  return message(`${safe(report.name)}: ${finished ? 'finished' : 'aborted'} after ${total}, ${outage}.`, [
+  return message(`${safe(report.name)}: ${words} after ${total}, ${outage}.`, [
     header(`${title} · ${report.name}`),
     fields(
       `*Writes off*\n${report.outages.length ? duration(off) : 'never'}`,
@@ -90,12 +104,16 @@ export function renderReport(ended: Extract<Fact, { readonly type: 'run.finished
     ...(skipped.length
       ? [section(...skipped.map((step) => `⏭ *${safe(step.title)}* was skipped — ${cut(safe(step.evidence), 300)}`))]
       : []),
-    section(wayBack(finished, view)),
+    section(wayBack(ended.type, view)),
   ]);
 }
 
 function outageLine(stop: Report['outages'][number]): string {
-  const what = stop.end === 'switched' ? 'until the services wrote to the new instance' : 'until the writes were given back';
+  const what = {
+    switched: 'until the services wrote to the new instance',
+    'given-back': 'until the writes were given back',
+    'rolled-back': 'until the services wrote to the old instance again',
+  }[stop.end];
   return `⛔ ${time(stop.from, '{time_secs}')} → ${time(stop.to, '{time_secs}')} · *${duration(stop.to - stop.from)}* ${what}\n${partsText(stop.parts)}`;
 }
 
@@ -115,8 +133,12 @@ const causeNames: Readonly<Record<Stretch['cause'], string>> = {
   'way-back': 'way back',
 };
 
-function wayBack(finished: boolean, view: RunViewData): string {
-  if (!finished) return `↩ ${safe(view.face.source)} serves as before; what was taken back or left in place is in the thread.`;
+function wayBack(ended: keyof typeof titles, view: RunViewData): string {
+  if (ended === 'run.rolled-back')
+    return `↩ ${safe(view.face.source)} serves again, with what was written on ${safe(view.face.destination)}; a new attempt begins with an empty destination.`;
+  if (ended === 'run.retired') return `${safe(view.face.destination)} serves; there is no way back to ${safe(view.face.source)} any more.`;
+  if (ended === 'run.aborted')
+    return `↩ ${safe(view.face.source)} serves as before; what was taken back or left in place is in the thread.`;
   const armed = view.state.steps.some((step) => step.id === 'arm-way-back' && step.status === 'done');
   const until = (view.state.endedAt ?? view.now) + view.face.wayBackDays * 86_400_000;
   return armed

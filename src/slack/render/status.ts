@@ -1,4 +1,5 @@
 import type { RunState, StepShape, StepState } from '../../engine/state.ts';
+import { pointOfNoReturn } from '../../engine/writes.ts';
 import type { RunViewData } from './face.ts';
 import { gateTitle, titleOf } from './face.ts';
 import { duration, plural, safe, time, who } from './text.ts';
@@ -34,8 +35,10 @@ export function stepsOver(state: RunState): number {
 /** Are writes on or off, and since when: every failure says it. */
 export function writesSentence(state: RunState): string {
   if (state.writesOffSince !== undefined)
-    return `Writes are OFF since ${time(state.writesOffSince, '{time_secs}')}${state.promotionCalled ? '; the promotion was called' : ''}.`;
-  return state.promotionCalled ? 'Writes are on, on the new instance.' : 'Writes are on.';
+    return `Writes are OFF since ${time(state.writesOffSince, '{time_secs}')}${state.promotionCalled ? `; ${pointOfNoReturn(state)}` : ''}.`;
+  const rollback = state.leg.name === 'rollback';
+  if (rollback) return `Writes are on, on the ${state.promotionCalled ? 'old' : 'new'} instance.`;
+  return state.promotionCalled || state.leg.name === 'retire' ? 'Writes are on, on the new instance.' : 'Writes are on.';
 }
 
 /** `🔄 Running`: never an emoji alone, so that it can be heard as well as seen. */
@@ -45,7 +48,7 @@ export function statusWords(view: Pick<RunViewData, 'state' | 'shape' | 'face'>)
     case 'nothing':
       return '⚪ Not started';
     case 'running':
-      return '🔄 Running';
+      return { upgrade: '🔄 Running', rollback: '🔄 Rolling back', retire: '🔄 Retiring the old instance' }[state.leg.name];
     case 'waiting-gate': {
       const gate = state.gate;
       if (!gate) return '🔒 Waiting for an approval';
@@ -64,13 +67,17 @@ export function statusWords(view: Pick<RunViewData, 'state' | 'shape' | 'face'>)
     case 'aborting':
       return `🛑 Abort requested by ${who(state.abort?.by ?? 'bot')} · the current step ends first`;
     case 'undoing':
-      return '↩ Taking steps back';
+      return state.leg.name === 'rollback' ? '↩ Rolled back; taking back what the upgrade did to the old instance' : '↩ Taking steps back';
     case 'giving-back':
       return `↩ Giving the writes back · ${safe(state.givingBack?.reason ?? '')}`;
     case 'finished':
       return '🏁 Finished';
     case 'aborted':
       return '🛑 Aborted';
+    case 'rolled-back':
+      return '↩ Rolled back';
+    case 'retired':
+      return '🏁 Finished and retired';
     default:
       return state.status satisfies never;
   }
@@ -82,6 +89,8 @@ export function clock(view: Pick<RunViewData, 'state' | 'face' | 'now'>): string
   if (state.writesOffSince === undefined) return undefined;
   const off = duration(now - state.writesOffSince);
   return state.promotionCalled
-    ? `⛔ *Writes off ${off}* · the promotion was called; nothing is given back automatically`
-    : `⛔ *Writes off ${off}* of at most ${duration(face.deadlineMs)} until the promotion is called`;
+    ? `⛔ *Writes off ${off}* · ${pointOfNoReturn(state)}; nothing is given back automatically`
+    : state.leg.writesWereOff
+      ? `⛔ *Writes off ${off}* · both instances are closed until people decide`
+      : `⛔ *Writes off ${off}* of at most ${duration(face.deadlineMs)} until ${state.leg.name === 'rollback' ? 'the old instance is opened' : 'the promotion is called'}`;
 }
