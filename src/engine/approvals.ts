@@ -73,7 +73,7 @@ export function castVote(request: VoteRequest): Decision {
 /** Who wants this run: whoever started it, or its rollback, and whoever carries it now. Handing it over makes nobody independent. */
 export function requestersOf(state: RunState): readonly string[] {
   const { header, operator, leg } = state;
-  return [...new Set([header?.by, leg.by, operator])].filter((id) => id !== undefined && id !== '');
+  return [...new Set([header?.by, leg.by, operator])].filter((id): id is string => id !== undefined && id !== '');
 }
 
 /** Has the step look again before anybody decides. The same plan: its votes stand; another one: a new question, and they are void. */
