@@ -19,7 +19,8 @@ async function insist(act: () => Promise<Answer>): Promise<void> {
   throw new Error(`the bot did not answer ${presses} times`);
 }
 
-function buttons(blocks: readonly Block[]): readonly { readonly id: string; readonly value: string }[] {
+/** The buttons of a message, with what they carry. */
+export function buttons(blocks: readonly Block[]): readonly { readonly id: string; readonly value: string }[] {
   return blocks
     .flatMap((block) => (block.type === 'actions' && Array.isArray(block['elements']) ? (block['elements'] as Json[]) : []))
     .flatMap((element) =>

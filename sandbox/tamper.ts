@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { buttons } from './cast.ts';
 import type { Message } from './slack/types.ts';
 import type { World } from './world.ts';
 
@@ -60,9 +61,7 @@ export function tamper(world: World, environment: string, print: (line: string) 
   }
 
   async function retry(message: Message): Promise<void> {
-    const said = JSON.stringify(message.blocks);
-    const [, value] =
-      /"action_id":"run:retry"[^}]*?"value":"([^"]+)"/.exec(said) ?? /"value":"([^"]+)"[^}]*?"action_id":"run:retry"/.exec(said) ?? [];
+    const value = buttons(message.blocks).find(({ id }) => id === 'run:retry')?.value;
     if (stage !== 'repaired' || value === undefined || message.deleted) return;
     stage = 'waiting';
     await world.slack.human.click('U0OPERATOR', message.ts, 'run:retry', { value });

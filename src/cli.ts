@@ -54,6 +54,7 @@ async function verb(argv: readonly string[]): Promise<number> {
   const terminal = await openTerminal(process.env, process.env['PGUPGRADE_AS'] ?? `terminal:${userInfo().username}`);
   try {
     const { text, exitCode } = await runVerbFromTerminal(terminal.context, argv);
+    if (process.stderr.isTTY) process.stderr.write('\r\u001B[K');
     (exitCode === 0 ? console.log : console.error)(text);
     return exitCode;
   } finally {

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import type { CommandContext } from './commands/context.ts';
 import { loadServices } from './config/load.ts';
 import { parseRuntime } from './config/runtime.ts';
@@ -32,6 +33,12 @@ export async function openTerminal(
       shape,
       actor: { id: actor, via: 'terminal' },
       now: Date.now,
+      ...(process.stderr.isTTY ? { say: (text) => void process.stderr.write(`\r\u001B[K${text}`) } : {}),
+      attach: async ({ run, file }) => {
+        const path = `${run}-${file.name}`;
+        await writeFile(path, `${file.content}\n`);
+        return `The whole list is the file ${path} here.`;
+      },
     },
     close: () => jobs.close(),
   };

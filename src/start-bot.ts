@@ -5,11 +5,14 @@ import { shapeOf } from './engine/shape.ts';
 import { Refused } from './errors.ts';
 import type { Process } from './process.ts';
 import { runbook } from './runbook.ts';
+import { attachToThread } from './slack/attach.ts';
 import { createDirectory } from './slack/directory.ts';
 import { startOutbox } from './slack/outbox.ts';
-import { slackClients } from './slack/poster.ts';
+import { createOutboxStore } from './slack/outbox-store.ts';
+import { createPoster, slackClients } from './slack/poster.ts';
 import { channelProblem } from './slack/probe.ts';
 import { startReceiver } from './slack/receiver.ts';
+import { pacedSay } from './slack/say.ts';
 
 /** The bot: hears commands and clicks, draws the channel. It executes nothing. Gives the function that ends it. */
 export async function startBot({ runtime, services, jobs, log }: Process): Promise<() => Promise<void>> {
@@ -19,6 +22,9 @@ export async function startBot({ runtime, services, jobs, log }: Process): Promi
   const clients = slackClients(token, runtime.SLACK_API_URL);
   const directory = createDirectory(clients.posts);
   const shape = shapeOf(runbook);
+  const poster = createPoster(clients);
+  const posted = createOutboxStore(jobs.redis);
+  const tellAlone = (channel: string, user: string) => (text: string) => clients.posts.chat.postEphemeral({ channel, user, text });
   const contextOf = (who: Pick<CommandContext, 'actor' | 'channel'>): CommandContext => ({
     ...who,
     log: jobs.log,
@@ -27,6 +33,8 @@ export async function startBot({ runtime, services, jobs, log }: Process): Promi
     services,
     shape,
     now: Date.now,
+    ...(who.channel === undefined ? {} : { say: pacedSay(tellAlone(who.channel, who.actor.id), Date.now) }),
+    attach: (request) => attachToThread(posted, poster, request),
     channelProblem: (channel, text) => channelProblem(clients.posts, { channel, user: who.actor.id, text }),
   });
   const outbox = await startOutbox({

@@ -1,4 +1,5 @@
 import type { Clients } from './clients.ts';
+import { compareNow } from './compare-now.ts';
 import { targetOf } from './config/target.ts';
 import type { RunHeader } from './engine/facts.ts';
 import type { LookRequest } from './engine/ports.ts';
@@ -30,7 +31,7 @@ export async function startStepWorker({ runtime, services, jobs }: Process): Pro
     async openLook(request, run, signal) {
       const header = run ?? imagined(request, services);
       const opened = open(header, { guard: refuseChange, signal, applicationName: 'pgupgrade/look', readOnly: true });
-      return { header, clients: opened.clients, close: opened.close };
+      return { header, clients: opened.clients, compare: (asked) => compareNow(opened.clients, asked), close: opened.close };
     },
     deadlineMs: (header) => serviceOf(header.service, services).cutover.deadline,
     mayGiveBack: (header) => mayGiveBack(open, header),
@@ -49,7 +50,7 @@ function serviceOf(name: string, services: Process['services']) {
 
 /** A plan before any run: the header that a start would write, with a uid that names nothing outside. */
 function imagined(request: LookRequest, services: Process['services']): RunHeader {
-  const target = targetOf(serviceOf(request.service, services), request.environment, request.to);
+  const target = targetOf(serviceOf(request.service, services), request.environment, 'to' in request ? request.to : undefined);
   return {
     run: 'plan',
     uid: '00000000',

@@ -17,6 +17,14 @@ export interface CommandContext {
   readonly channel?: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Tells the person alone how far something is that takes long. */
+  readonly say?: (text: string) => void;
+  /** Puts a file where the run's people find it; gives the sentence that says where. */
+  readonly attach?: (request: {
+    readonly run: string;
+    readonly channel: string;
+    readonly file: { readonly name: string; readonly content: string };
+  }) => Promise<string>;
   /** The sentence to refuse a start with, if the bot cannot write to the channel. */
   readonly channelProblem?: (channel: string, text: string) => Promise<string | undefined>;
 }

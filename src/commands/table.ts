@@ -14,6 +14,7 @@ import { retry } from './retry.ts';
 import { skip } from './skip.ts';
 import { start } from './start.ts';
 import { list, status } from './status.ts';
+import { diff, validate } from './validate.ts';
 import { again, approve, recheck, reject, withdraw } from './votes.ts';
 import { whoami } from './whoami.ts';
 
@@ -35,6 +36,8 @@ export const verbs: readonly Verb[] = [
   status,
   plan,
   preflight,
+  validate,
+  diff,
   list,
   whoami,
   start,

@@ -8,14 +8,15 @@ import { valuedFlags } from './table.ts';
 
 export interface TerminalAnswer {
   readonly text: string;
-  /** 0 done, 1 refused or somebody must act, 2 it could not be tried. */
+  /** 0 done, 1 refused or somebody must act (or both sides differ), 2 it could not be tried. */
   readonly exitCode: 0 | 1 | 2;
 }
 
 /** A verb from a terminal, for the day when Slack is down: the same functions, the same roles; the actor is `terminal:<login>` or a named id. */
 export async function runVerbFromTerminal(context: CommandContext, argv: readonly string[]): Promise<TerminalAnswer> {
   try {
-    return { text: shown(await runVerb(context, parseArgv(argv, valuedFlags))), exitCode: 0 };
+    const reply = await runVerb(context, parseArgv(argv, valuedFlags));
+    return { text: shown(reply), exitCode: reply.exitCode ?? 0 };
   } catch (error) {
     if (error instanceof Refused) return { text: `${plainText(error.message)} (${error.code})`, exitCode: 1 };
     if (error instanceof NeedsHuman) return { text: `${error.message} ${error.remedy} (${error.code})`, exitCode: 1 };

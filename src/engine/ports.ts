@@ -1,5 +1,5 @@
 import type { Fact, FactBody, RunHeader } from './facts.ts';
-import type { Progress } from './step.ts';
+import type { Attachment, Exhibit, Progress } from './step.ts';
 
 /** Where runs are kept. Implemented in jobs/ on Redis. */
 export interface RunLog {
@@ -30,16 +30,34 @@ export interface RunLog {
 /** Queues what the run owes next. Implemented in jobs/ on BullMQ; idempotent. */
 export interface Dispatcher {
   advance(run: string): Promise<void>;
-  /** A read-only look by a worker: gives what it says. */
-  look(request: LookRequest): Promise<LookAnswer>;
+  /** A read-only look by a worker: gives what it says; a long one tells how far it is. */
+  look(request: LookRequest, onProgress?: (text: string) => void): Promise<LookAnswer>;
 }
 export type LookRequest =
   /** `run` absent: a plan before any run. */
   | { readonly kind: 'plan'; readonly service: string; readonly environment: string; readonly to?: number; readonly run?: string }
-  | { readonly kind: 'preflight'; readonly service: string; readonly environment: string; readonly to?: number };
+  | { readonly kind: 'preflight'; readonly service: string; readonly environment: string; readonly to?: number }
+  /** Compares the two instances of a run while changes flow. `tables`: only the rows of these. */
+  | {
+      readonly kind: 'validate';
+      readonly service: string;
+      readonly environment: string;
+      readonly run: string;
+      readonly tables?: readonly string[];
+    };
 export interface LookAnswer {
   readonly lines: readonly { readonly step: string; readonly title: string; readonly state: string; readonly text: readonly string[] }[];
+  readonly comparison?: LookComparison;
   readonly error?: { readonly code: string; readonly message: string };
+}
+/** What came out of comparing; row values are masked. */
+export interface LookComparison {
+  readonly equal: boolean;
+  /** One sentence with its figures. */
+  readonly text: string;
+  readonly exhibits: readonly Exhibit[];
+  /** Every difference, where there is one. */
+  readonly file?: Attachment;
 }
 
 /** Who may do what. Implemented in slack/ (user groups, ids), fails closed. */

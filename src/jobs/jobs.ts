@@ -50,7 +50,7 @@ export function connectJobs(request: JobsRequest): Jobs {
       async advance(run) {
         await advance(advancing, run);
       },
-      look: (look) => askForLook({ redis, keys, queues, timeoutMs: timing.lookTimeoutMs }, look),
+      look: (look, onProgress) => askForLook({ redis, keys, queues, timeoutMs: timing.lookTimeoutMs }, look, onProgress),
     },
     async close() {
       await queues.close();

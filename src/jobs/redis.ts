@@ -16,6 +16,8 @@ export function keysOf(prefix: string) {
     lease: (run: string) => `${prefix}:lease:${run}`,
     progress: (run: string) => `${prefix}:progress:${run}`,
     reply: (id: string) => `${prefix}:reply:${id}`,
+    /** A comparison on demand is under way. */
+    comparison: (run: string) => `${prefix}:comparison:${run}`,
     /** Counts the tokens of all leases. */
     tokens: `${prefix}:lease-tokens`,
     /** Counts the runs. */

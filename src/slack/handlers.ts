@@ -11,6 +11,8 @@ export interface Actor {
 export interface Reply {
   readonly text: string;
   readonly blocks?: readonly Block[];
+  /** What a terminal ends with; absent: 0. */
+  readonly exitCode?: 0 | 1 | 2;
 }
 /** A reply, or the modal that asks for the words that are missing. */
 export type Answer = Reply | { readonly modal: types.ModalView };

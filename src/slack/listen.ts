@@ -56,7 +56,10 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
       }),
     );
     clearTimeout(still);
-    if (!('modal' in reply)) await tell(respond, reply, options.log);
+    if ('modal' in reply) return;
+    await tell(respond, reply, options.log, (message) =>
+      client.chat.postEphemeral({ channel: command.channel_id, user: command.user_id, ...message }),
+    );
   });
 
   app.action(/.*/, async ({ action, body, ack, respond, client }) => {
@@ -139,12 +142,14 @@ type Send = (message: {
   replace_original: false;
 }) => Promise<unknown>;
 
-async function tell(send: Send, reply: object, log: ChannelLog): Promise<void> {
+/** `instead`: another way, for an answer that comes after the half hour in which Slack takes it. */
+async function tell(send: Send, reply: object, log: ChannelLog, instead?: Send): Promise<void> {
   if (!('text' in reply) || typeof reply.text !== 'string') return;
   const blocks = 'blocks' in reply && Array.isArray(reply.blocks) ? { blocks: [...(reply.blocks as types.KnownBlock[])] } : {};
   try {
     await send({ text: reply.text, ...blocks, response_type: 'ephemeral', replace_original: false });
   } catch (error) {
+    if (instead) return tell(instead, reply, log);
     log.warn({ error: error instanceof Error ? error.message : String(error) }, 'an answer did not get through');
   }
 }

@@ -13,12 +13,12 @@ export interface Exhibit {
 const most = { tables: 5, rowsOfTable: 5, objects: 10 } as const;
 
 /** What people see of a verdict: a table of the whole, then what differs, `- source` and `+ destination`, values masked. */
-export function exhibitsOf(verdict: Verdict, show: ShownColumns): readonly Exhibit[] {
+export function exhibitsOf(verdict: Verdict, show: ShownColumns, rowsOfTable: number = most.rowsOfTable): readonly Exhibit[] {
   const differing = verdict.tables.filter(({ equal }) => !equal);
   const left = differing.length - most.tables;
   return [
     { title: 'Source and destination', table: summary(verdict, differing) },
-    ...differing.slice(0, most.tables).map((table) => ({ title: tableTitle(table), lines: tableLines(table, show) })),
+    ...differing.slice(0, most.tables).map((table) => ({ title: tableTitle(table), lines: tableLines(table, show, rowsOfTable) })),
     ...(left > 0 ? [{ title: `${count(left)} more tables differ; the file lists them.`, lines: [] }] : []),
     ...(verdict.objects.length > 0
       ? [{ title: many(verdict.objects.length, 'object differs', 'objects differ'), lines: objectLines(verdict.objects) }]
@@ -63,9 +63,9 @@ function outcome({ missing, extra, changed }: TableVerdict): string {
   return parts.join(', ') || 'written to while it was read';
 }
 
-function tableLines(table: TableVerdict, show: ShownColumns): readonly string[] {
-  const rows = table.rows.slice(0, most.rowsOfTable).flatMap((row) => rowLines(table.table, row, show));
-  const left = table.missing + table.extra + table.changed - Math.min(table.rows.length, most.rowsOfTable);
+function tableLines(table: TableVerdict, show: ShownColumns, rowsOfTable: number): readonly string[] {
+  const rows = table.rows.slice(0, rowsOfTable).flatMap((row) => rowLines(table.table, row, show));
+  const left = table.missing + table.extra + table.changed - Math.min(table.rows.length, rowsOfTable);
   return [...rows, ...(left > 0 ? [`… ${many(left, 'more row')}`] : [])];
 }
 

@@ -1,11 +1,11 @@
 import type { Membership } from '../postgres/membership.ts';
 import { asMemberOfOwners } from '../postgres/read-rights.ts';
 import type { Postgres } from '../postgres/types.ts';
-import { type Exhibit, exhibitsOf } from './exhibits.ts';
+import { exhibitsOf } from './exhibits.ts';
 import { judge } from './judged.ts';
 import { csvOf } from './masked-csv.ts';
 import type { ShownColumns } from './masking.ts';
-import type { CompareRequest, Expectation, Validator, Verdict } from './types.ts';
+import type { CompareRequest, Expectation, Validator } from './types.ts';
 import { recordOf } from './verdict-report.ts';
 
 /** What of the service file the comparison of a run goes by. */
@@ -70,10 +70,6 @@ export async function compareForRun(
   );
   const record = recordOf(verdict, request.connections);
   await run.record('verdict', { ...record, ...more });
-  if (!record.equal) judge(run.signal, { record, ...shownToPeople(verdict, target.validation.showValues) });
-}
-
-/** What differs, as messages show it and as a file; values that the service file does not show are masked in both. */
-export function shownToPeople(verdict: Verdict, show: ShownColumns): { readonly exhibits: readonly Exhibit[]; readonly csv: string } {
-  return { exhibits: exhibitsOf(verdict, show), csv: csvOf(verdict, show) };
+  const show = target.validation.showValues;
+  if (!record.equal) judge(run.signal, { record, exhibits: exhibitsOf(verdict, show), csv: csvOf(verdict, show) });
 }

@@ -41,13 +41,13 @@ export function recordOf(verdict: Verdict, connections: number): VerdictRecord {
   };
 }
 
-/** One sentence of what was compared, with its figures. */
-export function verdictText(record: VerdictRecord): string {
+/** One sentence of what was compared, with its figures. `rows`: nothing else was looked at. */
+export function verdictText(record: VerdictRecord, parts: 'everything' | 'rows' = 'everything'): string {
   const { rows, bytes, durationMs, connections } = record;
   const seconds = Math.max(durationMs, 1) / 1_000;
   const by = connections === undefined ? '' : `, ${many(connections, 'connection')}`;
   const rates = `${count(Math.round(rows / seconds))} rows/s, ${size(bytes / seconds)}/s${by} on each side`;
-  const figures = `${many(record.tables, 'table')}, ${many(rows, 'row')}, ${size(bytes)}, schema and sequences in ${duration(durationMs)} (${rates})`;
+  const figures = `${many(record.tables, 'table')}, ${many(rows, 'row')}, ${size(bytes)}${parts === 'rows' ? '' : ', schema and sequences'} in ${duration(durationMs)} (${rates})`;
   return record.equal
     ? `equal: ${figures}${record.expected > 0 ? `; ${many(record.expected, 'difference')} intended` : ''}`
     : `${many(record.count, 'difference')} in ${figures}: ${record.differences.slice(0, 5).join('; ')}`;

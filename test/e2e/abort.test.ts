@@ -86,16 +86,29 @@ test('aborted while the data is copied', async () => {
   await asBefore();
 });
 
-test('a difference found with the writers stopped gives the writes back by itself; then aborted', async () => {
+test('a difference is found on demand and with the writers stopped, is shown, and gives the writes back by itself; then aborted', async () => {
   left = /^approve-cutover$/;
   const run = await stage.starts('staging');
   const card = await stage
     .until(run, ({ gate }) => gate?.gate === 'approve-cutover', 'the go/no-go card')
     .then(() => stage.card('approve-cutover'));
   const destination = stage.cluster('me-inapp-staging-pg17');
-  await withSession({ ...destination.admin, database: 'inapp' }, (client) =>
-    client.query(`update public.knex_migrations set name = 'somebody was here' where id = 7`),
+  expect(await stage.says('U0OPERATOR', '/pgupgrade validate')).toMatch(
+    /^PG-\d+ source and destination: equal: \d+ tables, [\d,]+ rows, .*, schema and sequences in .* rows\/s, .*4 connections on each side/,
   );
+  // The pods never touch the last campaign; without triggers nothing but the one column changes.
+  const changed = await withSession({ ...destination.admin, database: 'inapp' }, async (client) => {
+    await client.query('set session_replication_role = replica');
+    return (
+      await client.query<{ id: string; priority: number }>(
+        'update public.campaign set priority = priority + 1 where id = (select max(id) from public.campaign) returning id, priority',
+      )
+    ).rows[0];
+  });
+  const row = `id=${changed?.id}\n- priority ${Number(changed?.priority) - 1}\n+ priority ${changed?.priority}`;
+  const diff = await stage.says('U0OPERATOR', '/pgupgrade diff campaign');
+  expect(diff).toMatch(/^PG-\d+ campaign: 1 difference in 1 table, /);
+  expect(diff).toContain(row);
   await stage.presses('U0APPROVER', card.ts, 'gate:approve');
   const { blocked, writeStops, writesOffSince } = await stage.until(run, (state) => state.writeStops.length > 0, 'the writes given back');
   expect(blocked).toMatchObject({ code: 'writes.given-back' });
@@ -105,6 +118,12 @@ test('a difference found with the writers stopped gives the writes back by itsel
     ({ text, ephemeral }) => ephemeral === undefined && /writes are on again on .*, after [\d.]+ s off/.test(text),
     30_000,
   );
+  await stage.world.slack.waitFor(
+    ({ text, ephemeral }) => ephemeral === undefined && text.includes(`what differs`) && text.includes(row),
+    30_000,
+  );
+  const lists = () => stage.world.slack.state.messages.flatMap(({ files }) => files.filter(({ name }) => name === 'differences.csv'));
+  await expect.poll(() => lists().length, { timeout: 30_000 }).toBe(2);
   left = undefined;
   await abort(run);
   await takenBack(run);

@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { LookComparison } from '../../src/engine/ports.ts';
 import { blocked, done, type Leg, type Runbook, type RunView, type Step, task, todo, waiting } from '../../src/engine/step.ts';
 import { NeedsHuman, Transient } from '../../src/errors.ts';
 
@@ -118,6 +119,19 @@ function undoOf({ id, undo = 'function' }: FileStep): Step<FileClients>['undo'] 
     default:
       return undo satisfies never;
   }
+}
+
+/** The file `source` and the file `destination`; `compare.hold`: it does not end until that is gone, or its signal aborts. */
+export async function compareFiles(
+  directory: string,
+  asked: { readonly signal: AbortSignal; readonly progress: (text: string) => void },
+): Promise<LookComparison> {
+  const read = (name: string) => (existsSync(join(directory, name)) ? readFileSync(join(directory, name), 'utf8') : '');
+  writeFileSync(join(directory, 'comparing'), '');
+  asked.progress('half of it');
+  while (existsSync(join(directory, 'compare.hold'))) await delay(10, undefined, { signal: asked.signal });
+  const equal = read('source') === read('destination');
+  return { equal, text: equal ? 'equal' : '1 difference', exhibits: [] };
 }
 
 /** A cutover in small. */

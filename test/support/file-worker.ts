@@ -4,7 +4,7 @@ import { shapeOf } from '../../src/engine/shape.ts';
 import { connectJobs } from '../../src/jobs/jobs.ts';
 import type { Report, Timing } from '../../src/jobs/settings.ts';
 import { startWorker } from '../../src/jobs/worker.ts';
-import { type FileStep, fileClients, fileRunbook } from './file-runbook.ts';
+import { compareFiles, type FileStep, fileClients, fileRunbook } from './file-runbook.ts';
 
 export interface FileWorkerSettings {
   readonly redisUrl: string;
@@ -47,6 +47,7 @@ export async function startFileWorker(settings: FileWorkerSettings, report: Repo
         format: 1,
       },
       clients: fileClients(directory, 0, refuse),
+      compare: (asked) => compareFiles(directory, asked),
       close: async () => undefined,
     }),
   });

@@ -88,7 +88,8 @@ export async function openStage(request: StageRequest = {}) {
     const known = new Set(slack.state.messages.map(({ ts }) => ts));
     const delivered = await act();
     if (!delivered.ok) throw new Error(`the bot did not answer ${user}`);
-    const fits = ({ ephemeral, ts, text }: Message) => ephemeral === user && !known.has(ts) && !text.endsWith('the board appears here.');
+    const fits = ({ ephemeral, ts, text }: Message) =>
+      ephemeral === user && !known.has(ts) && !/the board appears here\.$|^Looking…/.test(text);
     return (await slack.waitFor(fits, 30_000)).text;
   }
 

@@ -51,7 +51,7 @@ function linesBlock({ title, table, lines = [] }: Exhibit): types.RichTextBlock 
 }
 
 /** For the notification, a terminal and a Slack that refuses the blocks: the title and what differs. */
-function exhibitText(title: string, exhibits: readonly Exhibit[]): string {
+export function exhibitText(title: string, exhibits: readonly Exhibit[]): string {
   const lines = exhibits.flatMap((one) => [...(one.table ? [] : [one.title]), ...(one.lines ?? [])]);
   return [safe(title), wholeLines(lines.map(safe), most.text).text].filter((part) => part !== '').join('\n');
 }
