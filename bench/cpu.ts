@@ -4,16 +4,20 @@ import { readFile } from 'node:fs/promises';
 const ticksPerSecond = 100;
 
 /** CPU seconds of server processes and of their children that have ended (every session of a run has). */
-export async function cpuSeconds(pids: readonly number[]): Promise<number> {
+export async function cpuOfServers(postmasters: readonly number[]): Promise<number> {
   // A backend's time is added to its postmaster when that has reaped it: a moment after the socket closes.
   await new Promise((resolve) => setTimeout(resolve, 300));
-  const ticks = await Promise.all(
-    pids.map(async (pid) => {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-      // The fields after the command's closing parenthesis; utime, stime, cutime, cstime are 14 to 17 in proc(5).
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-    }),
-  );
-  return ticks.reduce((sum, each) => sum + each, 0) / ticksPerSecond;
+  return (await Promise.all(postmasters.map(cpuOf))).reduce((sum, each) => sum + each, 0);
+}
+
+/** CPU seconds of this process and of the programs that it ran to their end. */
+export function ownCpu(): Promise<number> {
+  return cpuOf(process.pid);
+}
+
+async function cpuOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The fields after the command's closing parenthesis; utime, stime, cutime, cstime are 14 to 17 in proc(5).
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) / ticksPerSecond;
 }

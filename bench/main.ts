@@ -1,17 +1,28 @@
-import { benchValidator } from './validator.ts';
+import { benchValidator, validatorUsage } from './validator.ts';
 
+interface Benchmark {
+  readonly usage: string;
+  run(args: readonly string[]): Promise<void>;
+}
 /** `npm run bench [-- NAME] [options]`: runs one benchmark, or all. */
-const benchmarks: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { validator: benchValidator };
+const benchmarks: Readonly<Record<string, Benchmark>> = { validator: { usage: validatorUsage, run: benchValidator } };
 
 const [first, ...others] = process.argv.slice(2);
-const named = first !== undefined && !first.startsWith('--');
-const chosen = named ? [first] : Object.keys(benchmarks);
-for (const name of chosen) {
-  const run = benchmarks[name];
-  if (!run) {
-    process.stderr.write(`There is no benchmark "${name}"; there is ${Object.keys(benchmarks).join(', ')}.\n`);
-    process.exitCode = 2;
-    break;
+const named = first !== undefined && !first.startsWith('-');
+const options = named ? others : process.argv.slice(2);
+if (options.includes('--help') || options.includes('-h'))
+  process.stdout.write(
+    `npm run bench [-- NAME] [options]: one benchmark, or all\n\n${Object.values(benchmarks)
+      .map(({ usage }) => `  ${usage}\n`)
+      .join('')}`,
+  );
+else
+  for (const name of named ? [first] : Object.keys(benchmarks)) {
+    const benchmark = benchmarks[name];
+    if (!benchmark) {
+      process.stderr.write(`There is no benchmark "${name}"; there is ${Object.keys(benchmarks).join(', ')}.\n`);
+      process.exitCode = 2;
+      break;
+    }
+    await benchmark.run(options);
   }
-  await run(named ? others : process.argv.slice(2));
-}

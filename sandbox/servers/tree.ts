@@ -43,19 +43,24 @@ async function loader(root: string): Promise<{ readonly loader: string; readonly
   return { loader: found, libraries };
 }
 
+/** Makes programs that run with the tree's own loader and libraries. `at` and `elf` lie below the tree; `home` is where it will be. */
+export async function wrapperIn(root: string, home: string): Promise<(at: string, elf: string) => Promise<void>> {
+  const { loader: ld, libraries } = await loader(root);
+  const path = libraries.map((directory) => join(home, directory)).join(':');
+  return async (at, elf) => {
+    const text = `#!/bin/sh\nexec ${quoted(join(home, ld))} --library-path ${quoted(path)} ${quoted(join(home, elf))} "$@"\n`;
+    await writeFile(join(root, at), text, { mode: 0o755 });
+    await run({ program: 'chmod', args: ['755', join(root, at)] });
+  };
+}
+
 /**
  * Makes `bin/` with programs that run with the tree's own loader. PostgreSQL finds share/ and lib/ from its own path if that ends in
  * lib/postgresql/V/bin, and its tools look for `postgres` beside themselves: hence two such directories, `elf` with the real postgres
  * and wrappers of the tools, `tool` with the real tools and a wrapper of postgres.
  */
 export async function wrapPrograms(root: string, home: string, version: number): Promise<void> {
-  const { loader: ld, libraries } = await loader(root);
-  const path = libraries.map((directory) => join(home, directory)).join(':');
-  const wrapper = async (at: string, elf: string) => {
-    const text = `#!/bin/sh\nexec ${quoted(join(home, ld))} --library-path ${quoted(path)} ${quoted(join(home, elf))} "$@"\n`;
-    await writeFile(join(root, at), text, { mode: 0o755 });
-    await run({ program: 'chmod', args: ['755', join(root, at)] });
-  };
+  const wrapper = await wrapperIn(root, home);
   await openDirectory(join(root, 'bin'));
   const own = `lib/postgresql/${version}`;
   // Without LLVM in the tree the first expensive query would die of the missing library; without the file PostgreSQL just does not JIT.
