@@ -17,6 +17,16 @@ interface RunReport {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly outages: readonly { readonly from: number; readonly to: number; readonly end: string }[];
+  readonly comparisons: readonly {
+    readonly step: string;
+    readonly equal: boolean;
+    readonly tables: number;
+    readonly rows: number;
+    readonly bytes: number;
+    readonly tookMs: number;
+    readonly rowsPerSecond: number;
+    readonly connections: number;
+  }[];
   readonly troubles: readonly { readonly step: string; readonly code: string; readonly reason: string }[];
   readonly steps: readonly { readonly id: string; readonly status: string; readonly tookMs?: number; readonly evidence: string }[];
 }
@@ -85,6 +95,10 @@ function summary(report: RunReport, observed: Observed): string {
     ` [3/3] ${good ? '✅' : '❌'} ${report.run} ${observed.environment} ${report.ended} after ${seconds(report.endedAt - report.startedAt)}: ${report.steps.length - left.length} of ${report.steps.length} steps done${left.length > 0 ? ` (${left.join(', ')})` : ''}`,
     `       ${observed.acknowledged} acknowledged writes: ${observed.lost.length} lost, ${observed.doubled} doubled · outages that the pods saw: ${outages || 'none'}`,
     `       ${observed.destination.name} is PostgreSQL ${observed.destination.version}; ${observed.partitionsOnDestination} partitions were made there`,
+    ...report.comparisons.map(
+      (one) =>
+        `       ${one.step}: ${one.equal ? 'equal' : 'DIFFERENT'}, ${one.tables} tables, ${one.rows.toLocaleString('en-US')} rows, ${(one.bytes / 1e6).toFixed(0)} MB in ${seconds(one.tookMs)} (${one.rowsPerSecond.toLocaleString('en-US')} rows/s, ${one.connections} connections a side)`,
+    ),
   ].join('\n');
 }
 

@@ -16,7 +16,7 @@ export interface TerminalAnswer {
 export async function runVerbFromTerminal(context: CommandContext, argv: readonly string[]): Promise<TerminalAnswer> {
   try {
     const reply = await runVerb(context, parseArgv(argv, valuedFlags));
-    return { text: shown(reply), exitCode: reply.exitCode ?? 0 };
+    return { text: shown(reply), exitCode: 'exitCode' in reply ? (reply.exitCode ?? 0) : 0 };
   } catch (error) {
     if (error instanceof Refused) return { text: `${plainText(error.message)} (${error.code})`, exitCode: 1 };
     if (error instanceof NeedsHuman) return { text: `${error.message} ${error.remedy} (${error.code})`, exitCode: 1 };

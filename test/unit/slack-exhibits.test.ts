@@ -3,8 +3,50 @@ import { fold } from '../../src/engine/fold.ts';
 import type { Exhibit } from '../../src/engine/step.ts';
 import { wantedMessages } from '../../src/slack/project.ts';
 import { plainText } from '../../src/slack/render/plain.ts';
+import { reportOf } from '../../src/slack/render/report.ts';
+import { reportFiles } from '../../src/slack/render/report-files.ts';
 import { limitProblems } from '../support/slack-limits.ts';
 import { viewOf } from '../support/slack-runs.ts';
+
+const verdict = {
+  equal: true,
+  tables: 29,
+  rows: 273_430,
+  bytes: 178_000_000,
+  durationMs: 2_000,
+  connections: 4,
+  expected: 106,
+  count: 0,
+  differences: [],
+};
+
+describe('the report', () => {
+  it('has the figures of each comparison', () => {
+    const view = viewOf([
+      { type: 'fact.recorded', step: 'validate-live', key: 'verdict', value: verdict },
+      { type: 'fact.recorded', step: 'validate', key: 'verdict', value: { ...verdict, lsn: '0/1' } },
+      { type: 'run.finished' },
+    ]);
+    const report = reportOf(view);
+    expect(report.comparisons).toMatchObject([
+      {
+        step: 'validate-live',
+        equal: true,
+        tables: 29,
+        rows: 273_430,
+        bytes: 178_000_000,
+        tookMs: 2_000,
+        rowsPerSecond: 136_715,
+        connections: 4,
+        intended: 106,
+      },
+      { step: 'validate' },
+    ]);
+    expect(reportFiles(report)[0]?.content).toMatch(
+      /equal, 106 differences intended<\/td><td>29<\/td><td>273,430<\/td><td>178<\/td><td>2\.0 s<\/td><td>136,715<\/td><td>4</,
+    );
+  });
+});
 
 function shown(exhibits: readonly Exhibit[]) {
   const view = viewOf([

@@ -39,6 +39,18 @@ ${table(
   ['From (UTC)', 'To', 'Off for', 'Ended by', 'Spent on'],
   report.outages.map((stop) => [at(stop.from), at(stop.to), took(stop.to - stop.from), stop.end, partsText(stop.parts)]),
 )}
+<h2>Comparisons</h2>
+${table(
+  ['Step', 'Result', 'Tables', 'Rows', 'MB a side', 'Took', 'Rows/s', 'Connections a side'],
+  report.comparisons.map((one) => [
+    one.title,
+    one.equal ? `equal${one.intended > 0 ? `, ${one.intended} differences intended` : ''}` : `${one.differences} differences`,
+    ...[one.tables, one.rows, Math.round(one.bytes / 1e6)].map((figure) => figure.toLocaleString('en-US')),
+    took(one.tookMs),
+    one.rowsPerSecond.toLocaleString('en-US'),
+    String(one.connections ?? ''),
+  ]),
+)}
 <h2>Decisions</h2>
 ${table(
   ['When (UTC)', 'What', 'Decision', 'By'],

@@ -3,8 +3,8 @@ import type { Fact } from '../../engine/facts.ts';
 import type { RunState } from '../../engine/state.ts';
 
 import { partsOf, type Stretch, timelineOf } from '../../engine/timeline.ts';
-
 import { fields, header, type Message, message, section } from './blocks.ts';
+import { type Compared, comparisonsOf } from './comparisons.ts';
 import { gateTitle, type RunViewData, runId, runName, titleOf } from './face.ts';
 import { cut, duration, people, plural, safe, time } from './text.ts';
 
@@ -33,6 +33,7 @@ export interface Report {
     readonly tookMs: number | undefined;
     readonly evidence: string;
   }[];
+  readonly comparisons: readonly Compared[];
   readonly decisions: readonly { readonly what: string; readonly decision: string; readonly by: readonly string[]; readonly at: number }[];
   readonly troubles: readonly { readonly step: string; readonly code: string; readonly reason: string; readonly at: number }[];
   readonly notes: readonly { readonly by: string; readonly text: string; readonly at: number }[];
@@ -64,6 +65,7 @@ export function reportOf({ state, facts, shape }: Pick<RunViewData, 'state' | 'f
       tookMs: step.startedAt === undefined || step.endedAt === undefined ? undefined : step.endedAt - step.startedAt,
       evidence: step.evidence ?? '',
     })),
+    comparisons: comparisonsOf(state, shape),
     decisions: facts.flatMap((fact) =>
       fact.type === 'gate.decided' ? [{ what: gateTitle(shape, fact.gate), decision: fact.decision, by: fact.by, at: fact.at }] : [],
     ),
