@@ -29,7 +29,7 @@ export interface CommandContext {
   readonly channelProblem?: (channel: string, text: string) => Promise<string | undefined>;
 }
 
-export type Need = 'anybody' | 'viewer' | 'operator' | 'approver' | 'gate';
+export type Need = 'anybody' | 'viewer' | 'operator' | 'approver' | 'admin' | 'gate';
 
 export interface Flag {
   readonly name: string;

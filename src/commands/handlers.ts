@@ -1,6 +1,6 @@
 import { Refused } from '../errors.ts';
 import type { Answer, Handlers, Pressed, Submitted } from '../slack/handlers.ts';
-import { renderModal } from '../slack/render/modals.ts';
+import { isOptional, renderModal, renderWindow } from '../slack/render/modals.ts';
 import { checkArguments } from './arguments.ts';
 import type { CommandContext } from './context.ts';
 import { type Invocation, parse, type Question } from './parse.ts';
@@ -30,6 +30,8 @@ function invocationOf(pressed: Pressed, values: Submitted['values']): Invocation
   const say = (verb: string, words: readonly string[] = []): Invocation => ({ verb, words: [run, ...words], flags: {} });
   const answer = (verb: string, words: readonly string[] = []): Invocation => ({ ...say(verb, words), question: questionOf(rest) });
   switch (pressed.action) {
+    case 'run:start':
+      return started(values);
     case 'gate:approve':
       return answer('approve');
     case 'gate:reject':
@@ -47,8 +49,6 @@ function invocationOf(pressed: Pressed, values: Submitted['values']): Invocation
       return say('pause');
     case 'run:resume':
       return say('resume');
-    case 'run:status':
-      return say('status');
     case 'run:handoff':
       return say('handoff', [values['to'] ?? '']);
     case 'run:note':
@@ -62,6 +62,12 @@ function invocationOf(pressed: Pressed, values: Submitted['values']): Invocation
     default:
       return undefined;
   }
+}
+
+/** What the form of `start` says, as it would be typed; what was left empty is not said. */
+function started(values: Submitted['values']): Invocation {
+  const flags = Object.fromEntries(['to', 'at', 'override'].flatMap((name) => (values[name] ? [[name, values[name]] as const] : [])));
+  return { verb: 'start', words: [values['environment'] ?? ''], flags };
 }
 
 /** Everything that the channel can call, on one table of verbs. `contextOf` binds a person and a place. */
@@ -79,18 +85,26 @@ export function createHandlers(contextOf: (who: Pick<CommandContext, 'actor' | '
     command: async ({ actor, channel, text }) => runVerb(contextOf({ actor, channel }), parse(text, valuedFlags)),
     button: async (pressed) => {
       const expects = pressed.action === 'task:answer' ? await expectation(contextOf(pressed), pressed.value) : undefined;
+      if (pressed.action === 'run:status') return await steps(contextOf(pressed), pressed.value);
       const modal = renderModal({ action: pressed.action, value: pressed.value, channel: pressed.channel }, expects);
       return modal ? { modal } : act(pressed, {});
     },
     problems: ({ action, value, values }) => {
       const problems: Record<string, string> = {};
-      for (const [field, text] of Object.entries(values)) if (text === '') problems[field] = 'Please fill this in.';
+      for (const [field, text] of Object.entries(values))
+        if (text === '' && !isOptional(action, field)) problems[field] = 'Please fill this in.';
       const { run } = partsOf(value);
       if (action === 'run:abort' && values['typed']?.toUpperCase() !== run) problems['typed'] = `Type ${run}, the name of the run.`;
       return problems;
     },
     submit: async (submitted) => act(submitted, submitted.values),
   };
+}
+
+async function steps(context: CommandContext, value: string): Promise<Answer> {
+  const { run } = partsOf(value);
+  const answer = await runVerb(context, { verb: 'status', words: [run], flags: {} });
+  return 'modal' in answer || !answer.blocks ? answer : { modal: renderWindow(`Steps of ${run}`, answer.blocks) };
 }
 
 async function expectation(context: CommandContext, value: string): Promise<string | undefined> {

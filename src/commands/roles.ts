@@ -9,6 +9,7 @@ const enough: Readonly<Record<Exclude<Need, 'gate'>, readonly (keyof Service['pe
   viewer: ['viewer', 'operator', 'approver', 'tech-lead', 'admin'],
   operator: ['operator', 'admin'],
   approver: ['approver'],
+  admin: ['admin'],
 };
 
 export async function rolesIn(context: CommandContext, service: Service): Promise<ReadonlySet<string>> {

@@ -8,6 +8,8 @@ export interface ChosenEnvironment {
   readonly environment: string;
   /** The version that was asked for; absent: the service file's. */
   readonly to: number | undefined;
+  /** What was typed behind it. */
+  readonly rest: readonly string[];
 }
 
 /** `staging`, `inapp/staging` or `inapp staging`, `--to=17`. Nothing is guessed: an environment is always named. */
@@ -28,7 +30,8 @@ export function chooseEnvironment(context: CommandContext, invocation: Invocatio
       `${service.service} has no environment "${environment}"${meant ? `; did you mean \`${meant}\`?` : `; it has ${known.join(', ')}.`}`,
     );
   }
-  return { service, environment, to: version(invocation.flags['to']) };
+  const taken = right === undefined && named !== undefined ? 2 : 1;
+  return { service, environment, to: version(invocation.flags['to']), rest: invocation.words.slice(taken) };
 }
 
 function onlyService(context: CommandContext, environment: string): Service {

@@ -5,6 +5,8 @@ import type { Verb } from './context.ts';
 import { done } from './done.ts';
 import { handoff } from './handoff.ts';
 import { helpFor, helpLines, helpOf } from './help.ts';
+import { history, report } from './history.ts';
+import { lock, unlock } from './lock.ts';
 import { note } from './note.ts';
 import { nearest } from './parse.ts';
 import { pause } from './pause.ts';
@@ -39,6 +41,8 @@ export const verbs: readonly Verb[] = [
   validate,
   diff,
   list,
+  history,
+  report,
   whoami,
   start,
   pause,
@@ -47,6 +51,8 @@ export const verbs: readonly Verb[] = [
   done,
   handoff,
   note,
+  lock,
+  unlock,
   approve,
   reject,
   withdraw,
@@ -75,7 +81,14 @@ export function knownVerb(name: string): Verb {
   );
 }
 
-const needs = { anybody: 'anybody', viewer: 'viewer', operator: 'operator', approver: 'approver', gate: 'as the gate says' } as const;
+const needs = {
+  anybody: 'anybody',
+  viewer: 'viewer',
+  operator: 'operator',
+  approver: 'approver',
+  admin: 'admin',
+  gate: 'as the gate says',
+} as const;
 
 /** The README's table, in Markdown. */
 export function verbTable(): string {

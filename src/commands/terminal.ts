@@ -26,5 +26,6 @@ export async function runVerbFromTerminal(context: CommandContext, argv: readonl
 
 function shown(reply: Answer): string {
   if ('modal' in reply) return reply.modal.title.text;
+  if (reply.verbatim) return reply.text;
   return reply.blocks?.length ? plainText(reply.blocks) : plainText(reply.text);
 }

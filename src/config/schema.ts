@@ -20,6 +20,15 @@ const Size = z
     return match ? Number(match[1]) * unit[match[2] as keyof typeof unit] : Number.NaN;
   });
 
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const Role = z.enum(['viewer', 'operator', 'approver', 'tech-lead', 'admin']);
 const Gate = z.strictObject({
   role: Role,
@@ -76,6 +85,11 @@ export const Service = z
     currentVersion: Major,
     targetVersion: Major,
     region: z.string().min(1),
+    timeZone: z
+      .string()
+      .default('UTC')
+      .refine(isTimeZone, 'there is no such time zone')
+      .describe('Of times that people write without one, for instance Europe/Vienna'),
     network: z.string().min(1),
     databases: z
       .record(Name, z.strictObject({ schemas: z.array(Name).min(1), owner: z.string().min(1) }))

@@ -10,6 +10,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export interface Draft {
   readonly shape: RunbookShape;
   header: RunHeader | undefined;
+  /** The time that it was planned for has come. */
+  due: boolean;
   epoch: number;
   leg: LegState;
   /** What an abandoned leg leaves the run as. */
@@ -50,6 +52,7 @@ export function emptyDraft(shape: RunbookShape): Draft {
   return {
     shape,
     header: undefined,
+    due: false,
     epoch: 0,
     leg: { name: 'upgrade', by: '', reason: '', at: 0, writesWereOff: false, reopened: false },
     before: undefined,
@@ -86,6 +89,7 @@ export function begin(draft: Draft, header: RunHeader, at: number): void {
   draft.operator = header.by;
   draft.leg = { ...draft.leg, by: header.by, at };
   takeOrder(draft, 'upgrade', header.steps);
+  draft.due = header.notBefore === undefined;
   if (header.format !== 1) draft.problem = `the facts of ${header.run} have the format ${String(header.format)}, this bot knows format 1`;
 }
 

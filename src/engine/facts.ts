@@ -9,6 +9,8 @@ export type Fact = { readonly at: number } & FactBody;
 
 export type FactBody =
   | ({ readonly type: 'run.started' } & RunHeader)
+  /** The time that it was planned for has come. */
+  | { readonly type: 'run.due' }
   | { readonly type: 'step.started'; readonly step: string; readonly attempt: number; readonly token: number }
   | { readonly type: 'fact.recorded'; readonly step: string; readonly key: string; readonly value: unknown }
   | {
@@ -119,6 +121,10 @@ export interface RunHeader {
   readonly channel: string;
   /** The ids of the runbook's steps in order, as they were when the run began. */
   readonly steps: readonly string[];
+  /** A planned start: nothing is executed before it. ms since the epoch. */
+  readonly notBefore?: number;
+  /** Why an admin started it although the environment that comes before has not finished the same upgrade. */
+  readonly withoutBefore?: string;
   /** The format of these facts. */
   readonly format: 1;
 }
@@ -130,6 +136,7 @@ export interface RunHeader {
  */
 export const movesEpoch = {
   'run.started': true,
+  'run.due': true,
   'step.started': false,
   'fact.recorded': false,
   'step.done': true,

@@ -22,6 +22,9 @@ function take(draft: Draft, fact: Fact): void {
       begin(draft, header, at);
       return;
     }
+    case 'run.due':
+      draft.due = true;
+      return;
     case 'step.started': {
       const step = touch(draft, fact.step);
       step.status = 'started';

@@ -20,6 +20,8 @@ export function next(state: RunState, shape: RunbookShape): Next {
       const step = nextToUndo(state, shape);
       return step === undefined ? { do: 'end', as: undoneAs(state) } : { do: 'undo', step };
     }
+    case 'planned':
+      return { do: 'await-due' };
     case 'pausing':
     case 'paused':
       return { do: 'await-resume' };

@@ -1,13 +1,25 @@
 import type { Fact, FactBody, RunHeader } from './facts.ts';
 import type { Attachment, Exhibit, Progress } from './step.ts';
 
+export interface Place {
+  readonly service: string;
+  readonly environment: string;
+}
+/** No run may start there. `at`: ms since the epoch. */
+export interface Lock {
+  readonly by: string;
+  readonly reason: string;
+  readonly at: number;
+}
+
 /** Where runs are kept. Implemented in jobs/ on Redis. */
 export interface RunLog {
   /**
    * The run's first facts, its place in the index and the claim on service and environment, in one atomic call.
-   * Gives the run's name, or the unfinished run that holds the environment. `header.run` is filled in by it.
+   * Gives the run's name, or what stands in the way: the unfinished run that holds the environment, or its lock.
+   * `header.run` is filled in by it.
    */
-  start(header: Omit<RunHeader, 'run'>): Promise<{ readonly started: string } | { readonly heldBy: string }>;
+  start(header: Omit<RunHeader, 'run'>): Promise<{ readonly started: string } | { readonly heldBy: string } | { readonly locked: Lock }>;
   read(run: string): Promise<readonly Fact[]>;
   /**
    * Push only if the log is `seen` facts long and, where the facts need it, `token` owns the lease. `at` is set by Redis' clock.
@@ -21,6 +33,12 @@ export interface RunLog {
   ): Promise<'appended' | 'stale' | 'not-owner' | { readonly heldBy: string }>;
   /** Newest first. */
   runs(): Promise<readonly { readonly run: string; readonly service: string; readonly environment: string; readonly active: boolean }[]>;
+  /** Keeps runs from starting there. Gives the lock that is in force: `mine`, or the one that was there before. */
+  lock(place: Place, lock: Pick<Lock, 'by' | 'reason'>): Promise<{ readonly mine: boolean; readonly lock: Lock }>;
+  /** Gives the lock that was taken away. */
+  unlock(place: Place): Promise<Lock | undefined>;
+  /** By `service/environment`. */
+  locks(): Promise<ReadonlyMap<string, Lock>>;
   setProgress(run: string, step: string, progress: Progress): Promise<void>;
   progress(run: string): Promise<(Progress & { readonly step: string; readonly at: number }) | undefined>;
   /** Calls back after every append and progress of any run. Gives the function that ends it. */

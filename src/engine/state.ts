@@ -75,6 +75,7 @@ export interface Blocked {
 }
 export type RunStatus =
   | 'nothing'
+  | 'planned'
   | 'running'
   | 'waiting-gate'
   | 'waiting-task'
@@ -161,5 +162,6 @@ export type Next =
   | { readonly do: 'await-gate'; readonly gate: string }
   | { readonly do: 'await-task'; readonly step: string }
   | { readonly do: 'await-human'; readonly step: string }
+  | { readonly do: 'await-due' }
   | { readonly do: 'await-resume' }
   | { readonly do: 'nothing' };

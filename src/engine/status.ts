@@ -10,13 +10,14 @@ export function statusOf(draft: Draft): RunStatus {
   if (draft.undoBegun) return draft.gate ? 'waiting-gate' : 'undoing';
   if (draft.abort) return 'aborting';
   if (draft.pause) return executionMayBeOpen(draft) ? 'pausing' : 'paused';
+  if (!draft.due) return 'planned';
   if (draft.blocked) return 'blocked';
   if (draft.gate) return 'waiting-gate';
   return draft.task ? 'waiting-task' : 'running';
 }
 
 function executionMayBeOpen(draft: Draft): boolean {
-  return !draft.pauseSettled && !draft.blocked && !draft.gate && !draft.task;
+  return draft.due && !draft.pauseSettled && !draft.blocked && !draft.gate && !draft.task;
 }
 
 /** What decides the next step: all steps, and the leg that the run is on. */

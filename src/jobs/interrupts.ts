@@ -77,6 +77,7 @@ function interruption(state: RunState, step: string): string | undefined {
     case 'retired':
       return state.status;
     case 'nothing':
+    case 'planned':
     case 'running':
     case 'waiting-gate':
     case 'waiting-task':

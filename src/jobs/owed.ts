@@ -6,6 +6,7 @@ export type Owed =
   | { readonly kind: 'execute'; readonly run: string; readonly step: string; readonly epoch: number; readonly failures: number }
   | { readonly kind: 'undo'; readonly run: string; readonly step: string; readonly epoch: number; readonly failures: number }
   | { readonly kind: 'give-back'; readonly run: string; readonly failures: number }
+  | { readonly kind: 'due'; readonly run: string; readonly dueAt: number }
   | { readonly kind: 'deadline'; readonly run: string; readonly dueAt: number }
   | { readonly kind: 'gate-expiry'; readonly run: string; readonly nonce: string; readonly dueAt: number };
 
@@ -34,6 +35,13 @@ export function owedBy(state: RunState, shape: RunbookShape): readonly OwedJob[]
     const data = { kind: move.do, run, step: move.step, epoch: state.epoch, failures: 0 };
     owed.push({ id, queue: 'steps', dueAt: undefined, data });
   }
+  if (move.do === 'await-due' && header.notBefore !== undefined)
+    owed.push({
+      id: name('due', header.notBefore),
+      queue: 'urgent',
+      dueAt: header.notBefore,
+      data: { kind: 'due', run, dueAt: header.notBefore },
+    });
   if (move.do === 'give-back')
     owed.push({
       id: name('give-back', state.writeStops.length),

@@ -23,6 +23,8 @@ async function carryOut<C>(working: Working<C>, data: Owed, signal: AbortSignal 
     case 'undo':
     case 'give-back':
       return (await isOwed(working, data)) ? await runExecution(working, data, signal) : over;
+    case 'due':
+      return await begin(working, data);
     case 'deadline':
       return await passTheDeadline(working, data.run);
     case 'gate-expiry':
@@ -43,6 +45,21 @@ async function isOwed<C>({ jobs }: Working<C>, data: Owed): Promise<boolean> {
 async function passTheDeadline<C>({ jobs }: Working<C>, run: string): Promise<Verdict> {
   const left = await passDeadline({ log: jobs.log, shape: jobs.shape, run }, Date.now);
   return left === undefined ? over : { kind: 'postponed', forMs: left, failures: 0 };
+}
+
+/** A planned run begins; where the environment was locked meanwhile it begins paused, and says why. */
+async function begin<C>({ jobs }: Working<C>, data: Extract<Owed, { readonly kind: 'due' }>): Promise<Verdict> {
+  const early = data.dueAt - Date.now();
+  if (early > 0) return { kind: 'postponed', forMs: early, failures: 0 };
+  const locks = await jobs.log.locks();
+  await commit({ log: jobs.log, shape: jobs.shape, run: data.run }, (now) => {
+    if (now.status !== 'planned' || !now.header) return undefined;
+    const { service, environment } = now.header;
+    const lock = locks.get(`${service}/${environment}`);
+    const reason = lock && `${environment} is locked by ${lock.by}: ${lock.reason}. Unlock it, then resume.`;
+    return [...(reason === undefined ? [] : [{ type: 'pause.requested', by: 'bot', reason } as const]), { type: 'run.due' }];
+  });
+  return over;
 }
 
 async function expireGate<C>({ jobs }: Working<C>, data: Extract<Owed, { readonly kind: 'gate-expiry' }>): Promise<Verdict> {

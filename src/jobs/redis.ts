@@ -26,6 +26,8 @@ export function keysOf(prefix: string) {
     index: `${prefix}:runs`,
     /** `service/environment` → the unfinished run that holds it. */
     claims: `${prefix}:claims`,
+    /** `service/environment` → the lock that keeps runs from starting there. */
+    locks: `${prefix}:locks`,
     changes: `${prefix}:changes`,
   } as const;
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { endsRun, type Fact, type FactBody, needsLease } from '../engine/facts.ts';
-import type { RunLog } from '../engine/ports.ts';
+import type { Lock, Place, RunLog } from '../engine/ports.ts';
 import { Fatal } from '../errors.ts';
 import type { Keys } from './redis.ts';
-import { appendScript, startScript } from './scripts.ts';
+import { appendScript, lockScript, startScript, unlockScript } from './scripts.ts';
 import { watchChanges } from './watch.ts';
 
 type Listed = Omit<Awaited<ReturnType<RunLog['runs']>>[number], 'active'>;
@@ -15,13 +15,14 @@ export function createRunLog(redis: Redis, keys: Keys): RunLog & { close(): Prom
   return {
     async start(header) {
       const { service, environment, uid } = header;
-      const [how, run] = texts(
+      const [how, said] = texts(
         await redis.eval(
           startScript,
-          3,
+          4,
           keys.counter,
           keys.claims,
           keys.index,
+          keys.locks,
           `${service}/${environment}`,
           uid,
           JSON.stringify(header),
@@ -31,8 +32,9 @@ export function createRunLog(redis: Redis, keys: Keys): RunLog & { close(): Prom
           keys.log(''),
         ),
       );
-      if (run === undefined) throw new Fatal('log.start', `Redis gave no name for the run of ${service} ${environment}.`);
-      return how === 'started' ? { started: run } : { heldBy: run };
+      if (said === undefined) throw new Fatal('log.start', `Redis gave no name for the run of ${service} ${environment}.`);
+      if (how === 'locked') return { locked: JSON.parse(said) as Lock };
+      return how === 'started' ? { started: said } : { heldBy: said };
     },
     async read(run) {
       return (await redis.lrange(keys.log(run), 0, -1)).map((line) => JSON.parse(line) as Fact);
@@ -68,6 +70,18 @@ export function createRunLog(redis: Redis, keys: Keys): RunLog & { close(): Prom
         return { ...listed, active: claims[`${listed.service}/${listed.environment}`] === listed.run };
       });
     },
+    async lock(place, lock) {
+      const [mine, said = ''] = texts(await redis.eval(lockScript, 1, keys.locks, nameOf(place), JSON.stringify(lock)));
+      return { mine: mine === '1', lock: JSON.parse(said) as Lock };
+    },
+    async unlock(place) {
+      const before = await redis.eval(unlockScript, 1, keys.locks, nameOf(place));
+      return typeof before === 'string' ? (JSON.parse(before) as Lock) : undefined;
+    },
+    async locks() {
+      const all = await redis.hgetall(keys.locks);
+      return new Map(Object.entries(all).map(([place, said]) => [place, JSON.parse(said) as Lock]));
+    },
     async setProgress(run, step, progress) {
       await redis.set(keys.progress(run), JSON.stringify({ ...progress, step, at: Date.now() }));
       await redis.publish(keys.changes, run);
@@ -79,6 +93,10 @@ export function createRunLog(redis: Redis, keys: Keys): RunLog & { close(): Prom
     watch: changes.watch,
     close: changes.close,
   };
+}
+
+function nameOf({ service, environment }: Place): string {
+  return `${service}/${environment}`;
 }
 
 function isOwned(fact: FactBody): boolean {

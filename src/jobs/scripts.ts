@@ -35,7 +35,7 @@ redis.call('publish', ARGV[5], ARGV[4])
 return 'appended'
 `;
 
-/** KEYS counter, claims, index · ARGV claim, uid, first fact without run, service, environment, channel, prefix of logs */
+/** KEYS counter, claims, index, locks · ARGV claim, uid, first fact without run, service, environment, channel, prefix of logs */
 export const startScript = `
 local holder = redis.call('hget', KEYS[2], ARGV[1])
 if holder then
@@ -43,6 +43,8 @@ if holder then
   if first and cjson.decode(first).uid == ARGV[2] then return { 'started', holder } end
   return { 'held', holder }
 end
+local lock = redis.call('hget', KEYS[4], ARGV[1])
+if lock then return { 'locked', lock } end
 local run
 repeat run = 'PG-' .. redis.call('incr', KEYS[1]) until redis.call('exists', ARGV[7] .. run) == 0
 ${at}
@@ -51,6 +53,23 @@ redis.call('lpush', KEYS[3], cjson.encode({ run = run, service = ARGV[4], enviro
 redis.call('hset', KEYS[2], ARGV[1], run)
 redis.call('publish', ARGV[6], run)
 return { 'started', run }
+`;
+
+/** KEYS locks · ARGV service/environment, lock without its moment · gives {mine (1/0), the lock in force} */
+export const lockScript = `
+local before = redis.call('hget', KEYS[1], ARGV[1])
+if before then return { 0, before } end
+${at}
+local lock = stamped(ARGV[2])
+redis.call('hset', KEYS[1], ARGV[1], lock)
+return { 1, lock }
+`;
+
+/** KEYS locks · ARGV service/environment · gives the lock that was there, or nothing */
+export const unlockScript = `
+local before = redis.call('hget', KEYS[1], ARGV[1])
+redis.call('hdel', KEYS[1], ARGV[1])
+return before
 `;
 
 /** KEYS lease, tokens · ARGV length in ms · gives {token} or {0, ms until it may be free} */

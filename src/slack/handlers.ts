@@ -13,6 +13,10 @@ export interface Reply {
   readonly blocks?: readonly Block[];
   /** What a terminal ends with; absent: 0. */
   readonly exitCode?: 0 | 1 | 2;
+  /** Said in the channel for everybody: what concerns more than the run that its log tells about. */
+  readonly everybody?: true;
+  /** A file's content for a terminal: nothing of it is markup. */
+  readonly verbatim?: true;
 }
 /** A reply, or the modal that asks for the words that are missing. */
 export type Answer = Reply | { readonly modal: types.ModalView };

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { App, types } from '@slack/bolt';
+import type { App, types, ViewOutput } from '@slack/bolt';
 import { NeedsHuman, Refused } from '../errors.ts';
 import type { ChannelLog } from './bolt-log.ts';
 import type { Actor, Handlers, Reply } from './handlers.ts';
@@ -80,9 +80,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
 
   app.view(/.*/, async ({ body, view, ack, client }) => {
     const meta = metaOf(view.private_metadata);
-    const values = Object.fromEntries(
-      Object.entries(view.state.values).map(([field, inputs]) => [field, inputs['value']?.value?.trim() ?? '']),
-    );
+    const values = Object.fromEntries(Object.entries(view.state.values).map(([field, inputs]) => [field, typedIn(inputs['value']).trim()]));
     const person = { id: body.user.id, team: body.user.team_id ?? body.team?.id };
     const submitted = (actor: Actor) => ({ actor, channel: meta.channel, action: meta.action, value: meta.value, values });
     const errors = options.handlers.problems(submitted({ id: person.id, via: 'slack' }));
@@ -138,7 +136,7 @@ async function acknowledge(ack: () => Promise<void>, log: ChannelLog): Promise<v
 type Send = (message: {
   text: string;
   blocks?: types.KnownBlock[];
-  response_type: 'ephemeral';
+  response_type: 'ephemeral' | 'in_channel';
   replace_original: false;
 }) => Promise<unknown>;
 
@@ -147,11 +145,19 @@ async function tell(send: Send, reply: object, log: ChannelLog, instead?: Send):
   if (!('text' in reply) || typeof reply.text !== 'string') return;
   const blocks = 'blocks' in reply && Array.isArray(reply.blocks) ? { blocks: [...(reply.blocks as types.KnownBlock[])] } : {};
   try {
-    await send({ text: reply.text, ...blocks, response_type: 'ephemeral', replace_original: false });
+    const response_type = 'everybody' in reply ? 'in_channel' : 'ephemeral';
+    await send({ text: reply.text, ...blocks, response_type, replace_original: false });
   } catch (error) {
     if (instead) return tell(instead, reply, log);
     log.warn({ error: error instanceof Error ? error.message : String(error) }, 'an answer did not get through');
   }
+}
+
+/** What stands in a field: words, a choice, a person, or a moment as ISO. */
+function typedIn(input: ViewOutput['state']['values'][string][string] | undefined): string {
+  if (typeof input?.selected_date_time === 'number')
+    return new Date(input.selected_date_time * 1_000).toISOString().replace(/\.000Z$/, 'Z');
+  return input?.value ?? input?.selected_option?.value ?? input?.selected_user ?? '';
 }
 
 function metaOf(text: string): ModalMeta {

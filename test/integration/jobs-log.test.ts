@@ -72,6 +72,20 @@ describe('the run log on Redis', () => {
     expect(await jobs.log.start(header('dddddddd'))).toEqual({ started: 'PG-3' });
   });
 
+  test('starts nothing in an environment that is locked, and keeps the lock of whoever came first', async () => {
+    const place = { service: 'inapp', environment: 'staging' };
+    const locked = await Promise.all(['ann', 'bob'].map((by) => jobs.log.lock(place, { by, reason: `for ${by} {}[]` })));
+    expect(locked.filter(({ mine }) => mine)).toHaveLength(1);
+    const [held] = locked.map(({ lock }) => lock);
+    expect(locked.every(({ lock }) => lock.by === held?.by && lock.reason === `for ${held?.by} {}[]` && lock.at === held?.at)).toBe(true);
+    expect(await jobs.log.start(header('aaaaaaaa'))).toEqual({ locked: held });
+    expect(await jobs.log.start(header('bbbbbbbb', 'production'))).toEqual({ started: 'PG-1' });
+    expect([...(await jobs.log.locks())]).toEqual([['inapp/staging', held]]);
+    expect(await jobs.log.unlock(place)).toEqual(held);
+    expect(await jobs.log.unlock(place)).toBeUndefined();
+    expect(await jobs.log.start(header('cccccccc'))).toEqual({ started: 'PG-2' });
+  });
+
   test('a start that is sent twice is one run, and never takes the name of a run that is there', async () => {
     expect(await jobs.log.start(header('aaaaaaaa'))).toEqual({ started: 'PG-1' });
     expect(await jobs.log.start(header('aaaaaaaa'))).toEqual({ started: 'PG-1' });

@@ -41,6 +41,8 @@ export interface BenchRequest {
   readonly steps: readonly FileStep[];
   readonly timing?: Partial<Timing>;
   readonly deadlineMs?: number;
+  /** A planned start: so many ms from now. */
+  readonly startsInMs?: number;
   /** The compiled worker, for `spawnWorker`. */
   readonly program?: string;
 }
@@ -105,6 +107,7 @@ export async function openBench(request: BenchRequest): Promise<Bench> {
     channel: 'C1',
     steps: request.steps.map((step) => step.id),
     format: 1,
+    ...(request.startsInMs === undefined ? {} : { notBefore: Date.now() + request.startsInMs }),
   });
   if (!('started' in started)) throw new Error('the environment is held');
   const run = started.started;

@@ -1,5 +1,5 @@
 import type { Fact, FactBody } from '../../src/engine/facts.ts';
-import type { RunLog } from '../../src/engine/ports.ts';
+import type { Lock, RunLog } from '../../src/engine/ports.ts';
 
 export interface MemoryRunLog extends RunLog {
   /** As the worker writes: without looking at the length. */
@@ -15,6 +15,7 @@ export interface MemoryRunLog extends RunLog {
 export function memoryRunLog(clock: () => number = Date.now): MemoryRunLog {
   const logs = new Map<string, Fact[]>();
   const listeners = new Set<(run: string) => void>();
+  const locks = new Map<string, Lock>();
   const progresses = new Map<string, Awaited<ReturnType<RunLog['progress']>>>();
   let lost = 0;
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -35,8 +36,24 @@ export function memoryRunLog(clock: () => number = Date.now): MemoryRunLog {
   return {
     push,
     stale: () => lost,
-    clear: () => logs.clear(),
-    picture: () => JSON.stringify([...logs]),
+    clear: () => {
+      logs.clear();
+      locks.clear();
+    },
+    picture: () => JSON.stringify([[...logs], [...locks]]),
+    lock: async ({ service, environment }, lock) => {
+      const before = locks.get(`${service}/${environment}`);
+      if (before) return { mine: false, lock: before };
+      const made = { ...lock, at: clock() };
+      locks.set(`${service}/${environment}`, made);
+      return { mine: true, lock: made };
+    },
+    unlock: async ({ service, environment }) => {
+      const before = locks.get(`${service}/${environment}`);
+      locks.delete(`${service}/${environment}`);
+      return before;
+    },
+    locks: async () => new Map(locks),
     start: async (request) => {
       await turn();
       const holder = [...logs.keys()].find((run) => {
@@ -44,6 +61,8 @@ export function memoryRunLog(clock: () => number = Date.now): MemoryRunLog {
         return one?.service === request.service && one.environment === request.environment && active(run);
       });
       if (holder !== undefined) return { heldBy: holder };
+      const locked = locks.get(`${request.service}/${request.environment}`);
+      if (locked) return { locked };
       const run = `PG-${logs.size + 1}`;
       push(run, { type: 'run.started', ...request, run });
       return { started: run };

@@ -214,6 +214,7 @@ describe('a run that another version of the bot began', () => {
 describe('the epoch', () => {
   const bodies: Readonly<Record<FactType, FactBody>> = {
     'run.started': { type: 'run.started', ...header },
+    'run.due': { type: 'run.due' },
     'step.started': started('prepare'),
     'fact.recorded': { type: 'fact.recorded', step: 'prepare', key: 'k', value: 1 },
     'step.done': done('prepare'),
@@ -249,6 +250,7 @@ describe('the epoch', () => {
   };
   const counting = [
     'run.started',
+    'run.due',
     'step.done',
     'step.blocked',
     'step.skipped',

@@ -126,15 +126,16 @@ describe('the keys of messages', () => {
 describe('the board', () => {
   const board = (facts: readonly FactBody[], more: Partial<RunViewData> = {}) => only(viewOf(facts, more), 'board').message;
 
+  const always = ['run:status', 'run:note', 'run:handoff'];
   it('offers only what is legal now', () => {
-    expect(buttonIds(board([]).blocks)).toEqual(['run:pause', 'run:status', 'run:abort']);
+    expect(buttonIds(board([]).blocks)).toEqual(['run:pause', ...always, 'run:abort']);
     expect(buttonIds(board([{ type: 'pause.requested', by: 'U0OPERATOR', reason: '' }]).blocks)).toEqual([
       'run:resume',
-      'run:status',
+      ...always,
       'run:abort',
     ]);
-    expect(buttonIds(board([blocked()]).blocks)).toEqual(['run:retry', 'run:skip', 'run:status', 'run:abort']);
-    expect(buttonIds(board([blocked({ step: 'preflight' })]).blocks)).toEqual(['run:retry', 'run:status', 'run:abort']);
+    expect(buttonIds(board([blocked()]).blocks)).toEqual(['run:retry', 'run:skip', ...always, 'run:abort']);
+    expect(buttonIds(board([blocked({ step: 'preflight' })]).blocks)).toEqual(['run:retry', ...always, 'run:abort']);
     expect(buttonIds(board([...writeStop, { type: 'promotion.called' }]).blocks)).not.toContain('run:abort');
     expect(buttonIds(board([{ type: 'run.finished' }]).blocks)).toEqual([]);
   });

@@ -1,4 +1,5 @@
 import type { types } from '@slack/bolt';
+import type { RunHeader } from '../../engine/facts.ts';
 import { actions, type Block, context, divider, fields, header, type Message, message, section } from './blocks.ts';
 import { legalMoves } from './buttons.ts';
 import { gateTitle, type RunViewData, runId, runName, titleOf } from './face.ts';
@@ -19,6 +20,7 @@ export function renderBoard(view: RunViewData): Message {
     header(`🐘 ${runName(state)}`),
     section(line, ...(off ? [off] : []), `${bar(count ? over / count : 0)} · ${elapsed(view)}`),
     fields(...facts(view)),
+    ...(state.header?.withoutBefore === undefined ? [] : [section(overrideLine(state.header))]),
     divider(),
     section(...phasesOf(view).map((phase) => phaseLine(phase, view))),
     ...currentBlock(view),
@@ -48,6 +50,10 @@ function facts({ state, face, shape, facts: log }: RunViewData): readonly string
     `*Operator*\n${operatorOf(state)}${started === undefined ? '' : ` · started ${time(started, '{date_short_pretty} {time}')}`}`,
     `*Next gate*\n${next && rule && state.endedAt === undefined ? `🔒 ${safe(gateTitle(shape, next.id))} · ${plural(rule.count, 'approval')} from ${people(rule.people)}` : 'none'}`,
   ];
+}
+
+function overrideLine({ withoutBefore, by }: RunHeader): string {
+  return `⚠ ${who(by)} started it before the environment that comes first has finished: ${cut(safe(withoutBefore ?? ''), 400)}`;
 }
 
 function operatorOf({ header, operator }: RunViewData['state']): string {

@@ -20,7 +20,11 @@ export function legalMoves({ state, shape }: Pick<RunViewData, 'state' | 'shape'
   if (state.pause) buttons.push(button({ id: 'run:resume', label: '▶ Resume', value: run, style: 'primary' }));
   else if (!state.blocked && !state.givingBack && pause(state, 'bot', '').kind === 'facts')
     buttons.push(button({ id: 'run:pause', label: '⏸ Pause', value: run }));
-  buttons.push(button({ id: 'run:status', label: '📋 Steps', value: run }));
+  buttons.push(
+    button({ id: 'run:status', label: '📋 Steps', value: run }),
+    button({ id: 'run:note', label: '📝 Note…', value: run }),
+    button({ id: 'run:handoff', label: '🤝 Hand over…', value: run }),
+  );
   if (mayAbort(state, shape)) buttons.push(button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' }));
   return buttons;
 }

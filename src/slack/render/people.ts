@@ -29,6 +29,8 @@ function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): s
       return `↩ ${who(fact.by)} took back the vote on *${safe(gateTitle(shape, fact.gate))}*`;
     case 'pause.requested':
       return `⏸ ${who(fact.by)} asked for a pause${fact.reason ? ` · ${reason(fact.reason)}` : ''}`;
+    case 'run.due':
+      return '🕙 It is time: the run starts.';
     case 'run.handed-over':
       return `🤝 ${who(fact.by)} handed the run over to ${who(fact.to)}`;
     case 'run.resumed':

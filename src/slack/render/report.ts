@@ -3,9 +3,10 @@ import type { Fact } from '../../engine/facts.ts';
 import type { RunState } from '../../engine/state.ts';
 
 import { partsOf, type Stretch, timelineOf } from '../../engine/timeline.ts';
-import { fields, header, type Message, message, section } from './blocks.ts';
+import { type Block, fields, header, type Message, message, section } from './blocks.ts';
 import { type Compared, comparisonsOf } from './comparisons.ts';
 import { gateTitle, type RunViewData, runId, runName, titleOf } from './face.ts';
+import { writesSentence } from './status.ts';
 import { cut, duration, people, plural, safe, time } from './text.ts';
 
 /** A run in numbers and sentences: what the last message and the report's files are made from. Times in milliseconds. */
@@ -72,8 +73,15 @@ export function reportOf({ state, facts, shape }: Pick<RunViewData, 'state' | 'f
     troubles: facts.flatMap((fact) =>
       fact.type === 'step.blocked' ? [{ step: titleOf(shape, fact.step), code: fact.code, reason: fact.reason, at: fact.at }] : [],
     ),
-    notes: facts.flatMap((fact) => (fact.type === 'note' ? [{ by: fact.by, text: fact.text, at: fact.at }] : [])),
+    notes: facts.flatMap(noteOf),
   };
+}
+
+function noteOf(fact: Fact): Report['notes'] {
+  if (fact.type === 'note') return [{ by: fact.by, text: fact.text, at: fact.at }];
+  if (fact.type === 'run.handed-over') return [{ by: fact.by, text: `handed the run over to ${fact.to}`, at: fact.at }];
+  if (fact.type !== 'run.started' || fact.withoutBefore === undefined) return [];
+  return [{ by: fact.by, text: `started before the environment that comes first had finished: ${fact.withoutBefore}`, at: fact.at }];
 }
 
 const titles = {
@@ -85,16 +93,29 @@ const titles = {
 
 /** The last message of a run, and of a leg that followed: what came out, how long writes were off, who decided, what was proved, the way back. */
 export function renderReport(ended: Extract<Fact, { readonly type: keyof typeof titles }>, view: RunViewData): Message {
+  return drawReport({ ...titles[ended.type], at: ended.at }, section(wayBack(ended.type, view)), view);
+}
+
+/** The same while the run is under way. */
+export function renderInterim(view: RunViewData): Message {
+  return drawReport({ title: '🔄 Under way', words: 'under way', at: view.now }, section(`*Now*  ${writesSentence(view.state)}`), view);
+}
+
+function drawReport(
+  head: { readonly title: string; readonly words: string; readonly at: number },
+  last: Block,
+  view: RunViewData,
+): Message {
   const report = reportOf(view);
-  const total = duration(ended.at - report.startedAt);
+  const total = duration(head.at - report.startedAt);
   const off = report.outages.reduce((sum, stop) => sum + stop.to - stop.from, 0);
-  const { title, words } = titles[ended.type];
   const skipped = report.steps.filter((step) => step.status === 'skipped');
   const proofs = report.steps.filter((step) => view.face.proofs.includes(step.id) && step.evidence !== '' && step.status === 'done');
   const outage = report.outages.length ? `writes off ${duration(off)}` : 'writes were never stopped';
   const deciders = [...new Set(report.decisions.flatMap((decision) => (decision.decision === 'approved' ? decision.by : [])))];
-  return message(`${safe(report.name)}: ${words} after ${total}, ${outage}.`, [
-    header(`${title} · ${report.name}`),
+  const override = view.state.header?.withoutBefore;
+  return message(`${safe(report.name)}: ${head.words} after ${total}, ${outage}.`, [
+    header(`${head.title} · ${report.name}`),
     fields(
       `*Writes off*\n${report.outages.length ? duration(off) : 'never'}`,
       `*Total*\n${total}`,
@@ -102,11 +123,14 @@ export function renderReport(ended: Extract<Fact, { readonly type: keyof typeof 
       `*Steps*\n${plural(report.steps.filter((step) => step.status === 'done').length, 'step')} done, ${skipped.length} skipped, ${plural(report.troubles.length, 'stop')}`,
     ),
     section(...(report.outages.length ? report.outages.map((stop) => outageLine(stop)) : ['No write stop took place.'])),
+    ...(override === undefined
+      ? []
+      : [section(`⚠ Started before the environment that comes first had finished: ${cut(safe(override), 400)}`)]),
     ...(proofs.length ? [section(...proofs.map((step) => `✅ *${safe(step.title)}* — ${cut(safe(step.evidence), 500)}`))] : []),
     ...(skipped.length
       ? [section(...skipped.map((step) => `⏭ *${safe(step.title)}* was skipped — ${cut(safe(step.evidence), 300)}`))]
       : []),
-    section(wayBack(ended.type, view)),
+    last,
   ]);
 }
 

@@ -47,6 +47,8 @@ export function statusWords(view: Pick<RunViewData, 'state' | 'shape' | 'face'>)
   switch (state.status) {
     case 'nothing':
       return '⚪ Not started';
+    case 'planned':
+      return `🕙 Planned · starts ${time(state.header?.notBefore ?? 0, '{date_short_pretty} {time}')} by itself`;
     case 'running':
       return { upgrade: '🔄 Running', rollback: '🔄 Rolling back', retire: '🔄 Retiring the old instance' }[state.leg.name];
     case 'waiting-gate': {
