@@ -50,19 +50,24 @@ async function createPartition(client: Client, key: number): Promise<void> {
   );
 }
 
-/** Swaps two priorities in one transaction: what the deferrable constraint is for, and what stops pglogical while it exists. */
+/**
+ * Swaps two priorities in one transaction: what the deferrable constraint is for, and what stops pglogical while it exists.
+ * Locked first, because while it is gone nothing else keeps two swaps of one row from doubling a priority.
+ */
 async function swapPriorities(client: Client): Promise<void> {
-  await client.query(
-    `with pair as (
-       select a.id as first, b.id as second, a.priority as of_first, b.priority as of_second
-       from (select id, customer_id, application_code, priority from public.campaign where id = $1) a
-       join public.campaign b using (customer_id, application_code)
-       where b.id > a.id order by b.id limit 1)
-     update public.campaign c
-     set priority = case when c.id = pair.first then pair.of_second else pair.of_first end
-     from pair where c.id in (pair.first, pair.second)`,
+  const { rows } = await client.query<{ id: string; priority: number }>(
+    `select c.id, c.priority from public.campaign a join public.campaign c using (customer_id, application_code)
+     where a.id = $1 and c.id >= a.id order by c.id limit 2 for update of c`,
     [anyCampaign()],
   );
+  const [first, second] = rows;
+  if (!first || !second) return;
+  await client.query('update public.campaign set priority = case id when $1 then $2::int else $4::int end where id in ($1, $3)', [
+    first.id,
+    second.priority,
+    second.id,
+    first.priority,
+  ]);
 }
 
 async function web(acting: Acting): Promise<PodMessage> {

@@ -1,26 +1,16 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { abort, pause, resume, retry } from '../../src/engine/moves.ts';
 import { shapeOf } from '../../src/engine/shape.ts';
-import { type Bench, type BenchRequest, openBench, redisForTests } from '../support/engine-bench.ts';
+import type { Bench, BenchRequest } from '../support/engine-bench.ts';
 import { cutoverSteps, fileRunbook } from '../support/file-runbook.ts';
+import { useBenches } from '../support/use-benches.ts';
 
-let redis: Awaited<ReturnType<typeof redisForTests>>;
-const open: Bench[] = [];
+const bench = useBenches();
 const shape = shapeOf(fileRunbook(cutoverSteps));
-beforeAll(async () => {
-  redis = await redisForTests();
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.close()));
-});
-afterAll(async () => {
-  await redis.close();
-});
 
 /** A run whose cutover is approved and that works. */
 async function cuttingOver(request: Partial<BenchRequest> & { readonly before?: (run: Bench) => void } = {}): Promise<Bench> {
-  const run = await openBench({ redis, steps: cutoverSteps, ...request });
-  open.push(run);
+  const run = await bench({ steps: cutoverSteps, ...request });
   request.before?.(run);
   await run.work();
   await run.until((state) => state.status === 'waiting-gate', 'the gate');
@@ -46,6 +36,7 @@ describe('the write stop', () => {
         .map((line) => line.split(' ')[0]),
     ).toEqual(['-fence.half', '-fence', '-stop-workers.half', '-stop-workers']);
     run.make('drained');
+    run.setDeadline(60_000);
     await run.move((state) => retry(state, 'U0OPERATOR'));
     await run.until((state) => state.status === 'waiting-gate', 'the gate again');
     await run.approve('U0APPROVER');

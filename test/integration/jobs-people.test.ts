@@ -1,26 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { castVote, recheck } from '../../src/engine/approvals.ts';
 import { abort, askAgain, pause, resume, retry, skip } from '../../src/engine/moves.ts';
 import { shapeOf } from '../../src/engine/shape.ts';
-import { type Bench, type BenchRequest, openBench, redisForTests } from '../support/engine-bench.ts';
 import { type FileStep, fileRunbook } from '../support/file-runbook.ts';
+import { useBenches } from '../support/use-benches.ts';
 
-let redis: Awaited<ReturnType<typeof redisForTests>>;
-const open: Bench[] = [];
-const bench = async (request: Omit<BenchRequest, 'redis'>) => {
-  const opened = await openBench({ redis, ...request });
-  open.push(opened);
-  return opened;
-};
-beforeAll(async () => {
-  redis = await redisForTests();
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.close()));
-});
-afterAll(async () => {
-  await redis.close();
-});
+const bench = useBenches();
 
 describe('people', () => {
   test('a plan that changed since it was approved is asked about again, with what changed', async () => {

@@ -1,25 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { pause } from '../../src/engine/moves.ts';
 import { executionId } from '../../src/jobs/owed.ts';
 import { reconcile } from '../../src/jobs/reconcile.ts';
-import { type Bench, type BenchRequest, openBench, redisForTests } from '../support/engine-bench.ts';
+import { useBenches } from '../support/use-benches.ts';
 
-let redis: Awaited<ReturnType<typeof redisForTests>>;
-const open: Bench[] = [];
-const bench = async (request: Omit<BenchRequest, 'redis'>) => {
-  const opened = await openBench({ redis, ...request });
-  open.push(opened);
-  return opened;
-};
-beforeAll(async () => {
-  redis = await redisForTests();
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.close()));
-});
-afterAll(async () => {
-  await redis.close();
-});
+const bench = useBenches();
 
 describe('queues', () => {
   test('what fails for a moment is tried again without anybody noticing', async () => {
@@ -61,7 +46,7 @@ describe('queues', () => {
     const kept = await steps.add('execute', { kind: 'none' }, { jobId: id, removeOnFail: false, attempts: 1 });
     const { Worker } = await import('bullmq');
     const failing = new Worker(steps.name, async () => Promise.reject(new Error('as it was')), {
-      connection: { url: redis.url, maxRetriesPerRequest: null },
+      connection: { url: run.jobs.redisUrl, maxRetriesPerRequest: null },
       prefix: run.jobs.prefix,
     });
     await expect.poll(() => kept.getState(), { timeout: 5_000 }).toBe('failed');

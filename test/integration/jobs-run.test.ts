@@ -1,24 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { taskDone } from '../../src/engine/moves.ts';
-import { type Bench, type BenchRequest, openBench, redisForTests } from '../support/engine-bench.ts';
 import { cutoverSteps } from '../support/file-runbook.ts';
+import { useBenches } from '../support/use-benches.ts';
 
-let redis: Awaited<ReturnType<typeof redisForTests>>;
-const open: Bench[] = [];
-const bench = async (request: Omit<BenchRequest, 'redis'>) => {
-  const opened = await openBench({ redis, ...request });
-  open.push(opened);
-  return opened;
-};
-beforeAll(async () => {
-  redis = await redisForTests();
-});
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.close()));
-});
-afterAll(async () => {
-  await redis.close();
-});
+const bench = useBenches();
 
 describe('a run over real Redis and BullMQ', () => {
   test('goes through steps, a wait, a task and a gate to its end, each step applied once', async () => {

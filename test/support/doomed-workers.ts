@@ -1,18 +1,21 @@
 import type { BotProcesses } from '../../sandbox/processes.ts';
 import type { World } from '../../sandbox/world.ts';
-import { factTap, type SentFact } from './fact-tap.ts';
+import { type FactTap, factTap, type SentFact } from './fact-tap.ts';
 
+type Signal = 'SIGKILL' | 'SIGSTOP';
 /**
- * What happens to the worker that sends this fact: nothing; killed and the fact kept from the log; killed or stopped so
- * many ms after it is in the log.
+ * What happens to the worker that sends this fact: nothing; killed or stopped before the fact is in the log, or so many ms
+ * after it is there. A step that ends sooner is hit right before its end is in the log. What a stopped worker was
+ * sending arrives when it is continued.
  */
-export type Fate = 'live' | 'die-before' | { readonly signal: 'SIGKILL' | 'SIGSTOP'; readonly afterMs: number };
+export type Fate = 'live' | { readonly signal: Signal; readonly when: 'before' | number };
 
 export interface Hit {
   readonly fact: SentFact;
-  readonly signal: 'SIGKILL' | 'SIGSTOP';
+  readonly signal: Signal;
   readonly at: number;
-  readonly worker: BotProcesses;
+  /** Continues a stopped worker, lets it find out where it is, and ends it. Gives its exit code. */
+  wake(): Promise<number | null>;
 }
 export interface Workers {
   readonly hits: readonly Hit[];
@@ -33,7 +36,7 @@ export function doomedWorkers(
 ): Workers {
   const hits: Hit[] = [];
   const listeners: ((hit: Hit) => void)[] = [];
-  const taps: { close(): Promise<void> }[] = [];
+  const taps: FactTap[] = [];
   const workers: Promise<BotProcesses>[] = [];
   let closing = false;
   let fail: (error: unknown) => void = () => undefined;
@@ -44,38 +47,48 @@ export function doomedWorkers(
   failed.catch(() => undefined);
 
   async function add(environment: Readonly<Record<string, string>> = {}): Promise<void> {
-    let doomed: SentFact | undefined;
-    let dying = false;
+    let doomed: { readonly fact: SentFact; readonly signal: Signal } | undefined;
     let struck = false;
-    const strike = (fact: SentFact, signal: Hit['signal']) => {
+    let release: () => void = () => undefined;
+    const awake = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const strike = (fact: SentFact, signal: Signal) => {
       if (struck) return;
       struck = true;
       started
         .then((worker) => {
           worker.kill(signal);
-          const hit: Hit = { fact, signal, at: Date.now(), worker };
+          const hit: Hit = { fact, signal, at: Date.now(), wake: () => wake(worker) };
           hits.push(hit);
           for (const tell of listeners) tell(hit);
           if (request.replace && !closing) add(request.replace).catch(fail);
         })
         .catch(fail);
     };
+    const wake = async (worker: BotProcesses) => {
+      const spoken = tap.answered();
+      release();
+      worker.kill('SIGCONT');
+      await Promise.race([spoken, worker.exited]);
+      worker.kill('SIGTERM');
+      return worker.exited;
+    };
     const tap = await factTap(world.environment.REDIS_URL, (fact) => {
       if (doomed) {
-        // It was quicker than its death: this is the last moment that is still in the step.
-        if (!dying || fact.type !== 'step.done' || fact.step !== doomed.step) return 'pass';
-        strike(doomed, 'SIGKILL');
-        return 'hold';
+        if (fact.type !== 'step.done' || fact.step !== doomed.fact.step) return 'pass';
+        strike(doomed.fact, doomed.signal);
+        return { until: awake };
       }
       const fate = request.fateOf(fact);
       if (fate === 'live') return 'pass';
-      doomed = fact;
-      dying = fate === 'die-before' || fate.signal === 'SIGKILL';
-      if (fate === 'die-before') {
-        strike(fact, 'SIGKILL');
-        return 'hold';
+      const { signal, when } = fate;
+      doomed = { fact, signal };
+      if (when === 'before') {
+        strike(fact, signal);
+        return { until: awake };
       }
-      return { tell: () => void setTimeout(() => strike(fact, fate.signal), fate.afterMs) };
+      return { tell: () => void setTimeout(() => strike(fact, signal), when) };
     });
     taps.push(tap);
     const started = world.start('worker', { environment: { REDIS_URL: tap.url, ...environment } });

@@ -65,6 +65,8 @@ export interface Bench {
   /** What a click does: decide on the log, append, advance. */
   move(decide: (state: RunState) => Decision): Promise<Decision>;
   approve(by: string): Promise<Decision>;
+  /** Of the write stops that begin from now on under a worker in this process. */
+  setDeadline(ms: number): void;
   /** A worker in this process. */
   work(): Promise<{ close(): Promise<void> }>;
   /** A worker as a process of its own. */
@@ -157,6 +159,9 @@ export async function openBench(request: BenchRequest): Promise<Bench> {
           now: Date.now(),
         }),
       ),
+    setDeadline(ms) {
+      settings.deadlineMs = ms;
+    },
     async work() {
       const worker = await startFileWorker(settings, (event) => events.push(event));
       let closed: Promise<void> | undefined;

@@ -8,8 +8,15 @@ export interface SentFact {
   /** Of `fact.recorded`. */
   readonly key: string;
 }
-/** `hold`: it never arrives, nor anything behind it. `tell`: called when Redis has answered after it. */
-export type Heard = 'pass' | 'hold' | { readonly tell: () => void };
+/** `until`: it and everything behind it arrives only then. `tell`: called when Redis has answered after it. */
+export type Heard = 'pass' | { readonly until: Promise<void> } | { readonly tell: () => void };
+
+export interface FactTap {
+  readonly url: string;
+  /** Resolves when Redis has answered something that the worker sends from now on. */
+  answered(): Promise<void>;
+  close(): Promise<void>;
+}
 
 const facts =
   /"type":"(?:(step\.started|step\.done)","step":"([a-z-]+)"|(fact\.recorded)","step":"([a-z-]+)","key":"([^"]*)"|(promotion\.called)")/g;
@@ -17,12 +24,13 @@ const facts =
 const tailLength = 200;
 
 /** A proxy before Redis that hears the facts of one worker as they are sent, and can keep one from arriving. */
-export async function factTap(url: string, hear: (fact: SentFact) => Heard): Promise<{ readonly url: string; close(): Promise<void> }> {
+export async function factTap(url: string, hear: (fact: SentFact) => Heard): Promise<FactTap> {
   const { hostname, port } = new URL(url);
   const sockets = new Set<Socket>();
+  const waiting: (() => void)[] = [];
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
-    let held = false;
+    let held: Buffer[] | undefined;
     let tail = '';
     const tells: (() => void)[] = [];
     for (const socket of [client, upstream]) {
@@ -34,21 +42,30 @@ export async function factTap(url: string, hear: (fact: SentFact) => Heard): Pro
         upstream.destroy();
       });
     }
+    const hold = (until: Promise<void>) => {
+      held = [];
+      void until.then(() => {
+        for (const chunk of held ?? []) upstream.write(chunk);
+        held = undefined;
+      });
+    };
     upstream.on('data', (chunk) => {
       client.write(chunk);
       for (const tell of tells.splice(0)) tell();
     });
     client.on('data', (chunk) => {
-      if (held) return;
+      tells.push(...waiting.splice(0));
       const text = tail + chunk.toString('latin1');
-      for (const match of text.matchAll(facts)) {
+      for (const match of held ? [] : text.matchAll(facts)) {
         if (match.index + match[0].length <= tail.length) continue;
         const heard = hear(sent(match));
-        if (heard === 'hold') held = true;
-        else if (heard !== 'pass') tells.push(heard.tell);
+        if (heard === 'pass') continue;
+        if ('until' in heard) hold(heard.until);
+        else tells.push(heard.tell);
       }
       tail = text.slice(-tailLength);
-      if (!held) upstream.write(chunk);
+      if (held) held.push(chunk);
+      else upstream.write(chunk);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -56,6 +73,7 @@ export async function factTap(url: string, hear: (fact: SentFact) => Heard): Pro
   if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
   return {
     url: `redis://127.0.0.1:${address.port}`,
+    answered: () => new Promise((resolve) => void waiting.push(resolve)),
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

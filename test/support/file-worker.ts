@@ -17,7 +17,7 @@ export interface FileWorkerSettings {
 
 /** A worker of the world of files, wired as the composition root does it. The file `promoted-at-google` is Google's word. */
 export async function startFileWorker(settings: FileWorkerSettings, report: Report): Promise<{ close(): Promise<void> }> {
-  const { directory, deadlineMs } = settings;
+  const { directory } = settings;
   const runbook = fileRunbook(settings.steps);
   const jobs = connectJobs({ ...settings, shape: shapeOf(runbook), report });
   const refuse = async () => {
@@ -25,7 +25,7 @@ export async function startFileWorker(settings: FileWorkerSettings, report: Repo
   };
   const worker = await startWorker(jobs, {
     runbook,
-    deadlineMs: () => deadlineMs,
+    deadlineMs: () => settings.deadlineMs,
     mayGiveBack: async () => (existsSync(join(directory, 'promoted-at-google')) ? { no: 'Google says that the promotion runs' } : 'yes'),
     openClients: async (_header, { token, guard }) => ({
       clients: fileClients(directory, token, guard),

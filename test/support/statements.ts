@@ -4,7 +4,6 @@ import type { Cluster } from '../../sandbox/types.ts';
 
 /** One statement as the server logged it. */
 export interface Statement {
-  readonly at: number;
   /** `fence-source`, `give-back` */
   readonly step: string;
   /** Of the lease under which it was sent. */
@@ -23,14 +22,12 @@ export async function logStatements(cluster: Cluster): Promise<void> {
   }
 }
 
-/** What the run's executions sent since then, in the order in which the server began it; an earlier world's log is kept. */
-export async function statementsOf(log: string, run: string, since: number): Promise<readonly Statement[]> {
-  const line = new RegExp(`^(\\S+ \\S+) UTC \\[\\d+\\] pgupgrade/${run}/([a-z-]+)/(\\d+) LOG:  (?:statement|execute [^:]*): (.*)$`);
+/** What the run's executions sent, in the order in which the server began it. */
+export async function statementsOf(log: string, run: string): Promise<readonly Statement[]> {
+  const line = new RegExp(`^\\S+ \\S+ UTC \\[\\d+\\] pgupgrade/${run}/([a-z-]+)/(\\d+) LOG:  (?:statement|execute [^:]*): (.*)$`);
   return (await readFile(log, 'utf8')).split('\n').flatMap((text) => {
-    const [, at, step, token, sql] = line.exec(text) ?? [];
-    if (at === undefined || step === undefined || sql === undefined) return [];
-    const begun = Date.parse(`${at.replace(' ', 'T')}Z`);
-    return begun < since ? [] : [{ at: begun, step, token: Number(token), text: sql }];
+    const [, step, token, sql] = line.exec(text) ?? [];
+    return step === undefined || sql === undefined ? [] : [{ step, token: Number(token), text: sql }];
   });
 }
 

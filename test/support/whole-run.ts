@@ -11,14 +11,14 @@ import { runbook } from '../../src/runbook.ts';
 
 export const shape = shapeOf(runbook);
 
-/** The bot, the people and an onlooker's view of the run logs of a world. */
-export async function openStage(world: World) {
+/** The bot, the people and an onlooker's view of the run logs of a world. `leaves`: gates that the people leave to the test. */
+export async function openStage(world: World, leaves: (gate: string) => boolean = () => false) {
   const redis = new Redis(world.environment.REDIS_URL);
   const log = createRunLog(redis, keysOf('pgupgrade'));
   await world.start('bot');
   await world.slack.waitForSockets(1, 30_000);
   const trouble: string[] = [];
-  const goHome = openCast(world, { requesterTries: false, onTrouble: (words) => trouble.push(words) });
+  const goHome = openCast(world, { requesterTries: false, leaves, onTrouble: (words) => trouble.push(words) });
 
   const stage = {
     redis,
@@ -29,6 +29,17 @@ export async function openStage(world: World) {
     async say(line: string): Promise<void> {
       for (let time = 0; time < 5; time += 1) if ((await world.slack.human.command('U0OPERATOR', line)).ok) return;
       throw new Error(`the bot did not answer ${line}`);
+    },
+    /** An approver presses the button of the run's open question, again while the bot does not answer. */
+    async approve(run: string): Promise<void> {
+      const nonce = fold(await log.read(run), shape).gate?.nonce ?? 'none';
+      const card = await world.slack.waitFor(({ blocks }) => {
+        const shown = JSON.stringify(blocks);
+        return shown.includes(nonce) && shown.includes('gate:approve');
+      }, 60_000);
+      for (let time = 0; time < 5; time += 1)
+        if ((await world.slack.human.click('U0APPROVER', card.ts, 'gate:approve', { confirm: true })).ok) return;
+      throw new Error(`the bot did not answer the approval of ${run}`);
     },
     /** Starts a run by a person's command. Gives its id. */
     async start(environment: string): Promise<string> {
