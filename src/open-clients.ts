@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { Client } from 'pg';
 import type { Clients } from './clients.ts';
 import type { Runtime } from './config/runtime.ts';
 import type { Service, Target } from './config/schema.ts';
@@ -11,12 +10,12 @@ import { createDataMigration } from './gcp/data-migration.ts';
 import { createSecrets } from './gcp/secrets.ts';
 import type { CloudSql, Secrets } from './gcp/types.ts';
 import { createPostgres, type PostgresConnections } from './postgres/connect.ts';
-import { classified } from './postgres/errors.ts';
-import { verifyCa } from './postgres/session.ts';
 import type { Address, Side } from './postgres/types.ts';
 import { createValidator } from './validator/compare.ts';
-import type { ConnectionFactory } from './validator/types.ts';
+import { warmConnections } from './warm-connections.ts';
 import { createWorkloads } from './workloads/workloads.ts';
+
+const passwordGoodForMs = 2_000;
 
 /** Of which service, environment and versions; a run's header has it all. */
 export interface Subject {
@@ -67,6 +66,10 @@ export function clientsOpener(runtime: Runtime, services: ReadonlyMap<string, Se
       patchedRole: runtime.CLOUDSQL_PATCHED_ROLE,
       signal: execution.signal,
     });
+    const own = {
+      source: warmConnections('source', addresses, password),
+      destination: warmConnections('destination', addresses, password),
+    };
     const clients: Clients = {
       target,
       postgres,
@@ -74,10 +77,7 @@ export function clientsOpener(runtime: Runtime, services: ReadonlyMap<string, Se
       secrets,
       dataMigration: createDataMigration(outside),
       workloads: createWorkloads(target.workloads, guard),
-      validator: createValidator({
-        source: connections('source', addresses, password),
-        destination: connections('destination', addresses, password),
-      }),
+      validator: createValidator(own),
     };
     return {
       clients,
@@ -86,7 +86,9 @@ export function clientsOpener(runtime: Runtime, services: ReadonlyMap<string, Se
         now = next;
         postgres.bind(next);
       },
-      close: () => postgres.close(),
+      close: async () => {
+        await Promise.all([postgres.close(), own.source.close(), own.destination.close()]);
+      },
     };
   };
 }
@@ -122,36 +124,19 @@ function addressBook(target: Target, cloudSql: CloudSql, port: number): (side: S
 
 function postgresPassword(target: Target, secrets: Secrets): () => Promise<string> {
   const name = target.secrets['postgres'] ?? '';
+  let asked: { readonly at: number; readonly value: Promise<string | undefined> } | undefined;
   return async () => {
-    const value = await secrets.latest(name);
+    // A dozen sessions are opened at once; a rotated password is picked up soon after.
+    if (!asked || Date.now() - asked.at > passwordGoodForMs) asked = { at: Date.now(), value: secrets.latest(name) };
+    const value = await asked.value.catch((error: unknown) => {
+      asked = undefined;
+      throw error;
+    });
     if (value !== undefined) return value;
+    asked = undefined;
     throw new NeedsHuman('secret.missing', `Secret ${name} with the password of user postgres does not exist or has no version.`, {
       remedy: `Add it to Secret Manager of project ${target.project}, then press Retry.`,
     });
-  };
-}
-
-/** The validator's own sessions, as user postgres. */
-function connections(side: Side, addresses: (side: Side) => Promise<Address>, password: () => Promise<string>): ConnectionFactory {
-  return {
-    async open(database, applicationName) {
-      const address = await addresses(side);
-      const client = new Client({
-        host: address.host,
-        port: address.port,
-        user: 'postgres',
-        password: await password(),
-        database,
-        application_name: applicationName,
-        ssl: verifyCa(address),
-      });
-      // A session that the server ends fails its next query; alone it must not end the process.
-      client.on('error', () => {});
-      await client.connect().catch((error: unknown) => {
-        throw classified(error, { side, database });
-      });
-      return client;
-    },
   };
 }
 

@@ -2,9 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { NeedsHuman, Transient } from '../errors.ts';
 import type { WaitOptions } from './types.ts';
 
-/** An operation of a second is not waited for three; one of ten minutes is not asked about all the time. */
-const firstLookMs = 100;
-const growth = 1.4;
+/** Looks come after a tenth of the time that it has taken so far: what is done in a moment, and what takes ten minutes, is seen in time. */
+const firstLookMs = 20;
+const part = 0.1;
 const slowestLookMs = 3_000;
 
 /**
@@ -12,8 +12,9 @@ const slowestLookMs = 3_000;
  * Throws the signal's reason when aborted, NeedsHuman `gcp.operation-slow` when the time is over.
  */
 export async function until<T>(what: string, options: WaitOptions, look: () => Promise<T | undefined>): Promise<T> {
-  const end = Date.now() + options.timeoutMs;
-  for (let everyMs = firstLookMs; ; everyMs = Math.min(everyMs * growth, options.everyMs ?? slowestLookMs)) {
+  const began = Date.now();
+  const end = began + options.timeoutMs;
+  for (;;) {
     options.signal.throwIfAborted();
     const found = await look().catch((error: unknown) => {
       if (error instanceof Transient && Date.now() < end) return undefined;
@@ -24,6 +25,7 @@ export async function until<T>(what: string, options: WaitOptions, look: () => P
       throw new NeedsHuman('gcp.operation-slow', `${what} is not done after ${Math.round(options.timeoutMs / 1000)} s; it goes on.`, {
         remedy: "Press Retry to go on waiting, or look at it in Google's console.",
       });
+    const everyMs = Math.min(Math.max(firstLookMs, (Date.now() - began) * part), options.everyMs ?? slowestLookMs);
     await pause(Math.min(everyMs, Math.max(1, end - Date.now())), undefined, { signal: options.signal }).catch(() => {
       options.signal.throwIfAborted();
     });

@@ -24,7 +24,7 @@ export interface ClientCertificate {
 export interface WaitOptions {
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
-  /** The longest time between two looks, which begin at 100 ms: 500 ms in the write stop, 3 s elsewhere. */
+  /** The longest time between two looks, which follow the time taken so far: 500 ms in the write stop, 3 s elsewhere. */
   readonly everyMs?: number;
 }
 

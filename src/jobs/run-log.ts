@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { endsRun, type Fact, type FactBody, needsLease } from '../engine/facts.ts';
+import { endsRun, type FactBody, needsLease } from '../engine/facts.ts';
 import type { Lock, Place, RunLog } from '../engine/ports.ts';
 import { Fatal } from '../errors.ts';
+import { factReaders } from './fact-readers.ts';
 import type { Keys } from './redis.ts';
 import { appendScript, lockScript, startScript, unlockScript } from './scripts.ts';
 import { watchChanges } from './watch.ts';
@@ -12,6 +13,7 @@ type Listed = Omit<Awaited<ReturnType<RunLog['runs']>>[number], 'active'>;
 /** The run log on Redis: a list of facts a run, compare-and-append in Lua. `close` ends its subscription. */
 export function createRunLog(redis: Redis, keys: Keys): RunLog & { close(): Promise<void> } {
   const changes = watchChanges(redis, keys.changes);
+  const readers = factReaders(redis, keys);
   return {
     async start(header) {
       const { service, environment, uid } = header;
@@ -36,9 +38,7 @@ export function createRunLog(redis: Redis, keys: Keys): RunLog & { close(): Prom
       if (how === 'locked') return { locked: JSON.parse(said) as Lock };
       return how === 'started' ? { started: said } : { heldBy: said };
     },
-    async read(run) {
-      return (await redis.lrange(keys.log(run), 0, -1)).map((line) => JSON.parse(line) as Fact);
-    },
+    read: readers.read,
     async append(run, seen, facts, token) {
       if (facts.length === 0) return 'appended';
       if (token === undefined && facts.some(isOwned)) return 'not-owner';

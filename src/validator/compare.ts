@@ -2,6 +2,7 @@ import { waveThrough } from './expected.ts';
 import { compareObjects } from './objects/compare-objects.ts';
 import { type Factories, withPairs } from './pairs.ts';
 import { compareRows } from './rows/compare-rows.ts';
+import { applicationName } from './session.ts';
 import { refuseTwins } from './twins.ts';
 import type { CompareRequest, ObjectDifference, TableVerdict, Validator, Verdict } from './types.ts';
 
@@ -11,7 +12,16 @@ import type { CompareRequest, ObjectDifference, TableVerdict, Validator, Verdict
  * Errors: NeedsHuman `validator.*` and those of postgres/errors.ts; the signal's reason when it aborts.
  */
 export function createValidator(factories: Factories): Validator {
-  return { compare: (request) => compare(factories, request) };
+  return {
+    compare: (request) => compare(factories, request),
+    async warm({ databases, connections }) {
+      await Promise.all(
+        databases.flatMap((database) =>
+          [factories.source, factories.destination].map((factory) => factory.warm?.(database, applicationName, connections + 1)),
+        ),
+      );
+    },
+  };
 }
 
 async function compare(factories: Factories, request: CompareRequest): Promise<Verdict> {

@@ -19,7 +19,7 @@ export interface Session {
   end(): Promise<void>;
 }
 
-const applicationName = 'pgupgrade-validate';
+export const applicationName = 'pgupgrade-validate';
 const lockTimeoutMs = 2_000;
 
 /**

@@ -32,8 +32,10 @@ export async function connectionChanges(
   replacements: readonly Replacement[],
 ): Promise<readonly ConnectionChange[]> {
   const changes: ConnectionChange[] = [];
-  for (const [name, { connection: setting }] of Object.entries(all)) {
-    const seen = await workloads.observe(name);
+  const looks = await Promise.all(
+    Object.entries(all).map(async ([name, { connection }]) => ({ name, setting: connection, seen: await workloads.observe(name) })),
+  );
+  for (const { name, setting, seen } of looks) {
     const value = seen?.settings[setting];
     if (value === undefined) {
       changes.push({ name, setting, shown: undefined, value: undefined });

@@ -25,7 +25,7 @@ const gitOps: readonly (readonly [string, string])[] = [
   ['kustomize.toolkit.fluxcd.io/name', 'Flux'],
   ['helm.toolkit.fluxcd.io/name', 'Flux'],
 ];
-const settleLookMs = 50;
+const settleLookMs = 20;
 
 /**
  * Deployments through the official client (1.4: the newest that runs on Node 20), loaded at the first use. KUBECONFIG

@@ -20,8 +20,8 @@ export async function lookAtReplicas(workloads: Workloads, wanted: readonly Want
   const changes: string[] = [];
   const byHand: string[] = [];
   const undoneBy: string[] = [];
-  for (const { name, replicas } of wanted) {
-    const seen = await workloads.observe(name);
+  const looks = await Promise.all(wanted.map(async (one) => ({ ...one, seen: await workloads.observe(one.name) })));
+  for (const { name, replicas, seen } of looks) {
     if (!seen) {
       byHand.push(replicas === 0 ? `stop ${name} (0 replicas, no pod left)` : `run ${name} with ${replicas} replicas`);
       continue;
@@ -47,8 +47,8 @@ export async function replicasNow(
   before: Readonly<Record<string, number>> = {},
 ): Promise<Readonly<Record<string, number>>> {
   const now: Record<string, number> = { ...before };
-  for (const name of names) {
-    const seen = await workloads.observe(name);
+  const looks = await Promise.all(names.map(async (name) => ({ name, seen: await workloads.observe(name) })));
+  for (const { name, seen } of looks) {
     if (seen && (seen.replicas > 0 || now[name] === undefined)) now[name] = seen.replicas;
   }
   return now;

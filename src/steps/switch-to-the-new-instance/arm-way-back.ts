@@ -34,7 +34,7 @@ export const armWayBack: Step<Needs> = {
       );
     const began = run.recall<number>('enabled at');
     if (began !== undefined && looks.every(({ subscription, slot }) => subscription === 'enabled' && slot)) {
-      if (Date.now() - began < connectsWithinMs) return waiting('the old instance connects', 100);
+      if (Date.now() - began < connectsWithinMs) return waiting('the old instance connects', 20);
       return blocked(
         'way-back.not-connected',
         `The old instance does not connect to the new one ${connectsWithinMs / 1000} s after its subscription was enabled; its log says why.`,

@@ -25,6 +25,8 @@ export const fenceSource: Step<Needs> = {
   async check({ target, postgres }, run) {
     const record = run.recall<FenceRecord | null>('fence');
     const ledger = run.recall<FenceLedger | null>('ledger');
+    // The proof that this very execution has just ended is not made a second time: the writes are off.
+    if (record && ledger && proven.delete(run.signal)) return done(`${record.text}; LSN ${record.lsn}`);
     if (record && ledger) {
       const proof = await proveFence({
         postgres,
@@ -46,12 +48,13 @@ export const fenceSource: Step<Needs> = {
   },
 
   async apply({ target, postgres, secrets }, run) {
-    const logins: { user: string; password: string }[] = [];
-    for (const { username } of target.databaseUsers) {
-      const secret = target.secrets[username];
-      const password = secret === undefined ? undefined : await secrets.latest(secret);
-      if (password !== undefined) logins.push({ user: username, password });
-    }
+    const known = await Promise.all(
+      target.databaseUsers.map(async ({ username }) => {
+        const secret = target.secrets[username];
+        return { user: username, password: secret === undefined ? undefined : await secrets.latest(secret) };
+      }),
+    );
+    const logins = known.flatMap(({ user, password }) => (password === undefined ? [] : [{ user, password }]));
     const fenced = await run.spend('fence', () =>
       fence({
         postgres,
@@ -74,6 +77,7 @@ export const fenceSource: Step<Needs> = {
       text: [fenced.proof.text, ...fencedReaders].join('; '),
     };
     await run.record('fence', record);
+    proven.add(run.signal);
   },
 
   async undo({ postgres }, run) {
@@ -89,3 +93,5 @@ export const fenceSource: Step<Needs> = {
 };
 
 const keep = ['migration', 'wayback'];
+/** Executions, by their signal, whose own proof is the newest there is. */
+const proven = new WeakSet<AbortSignal>();

@@ -14,11 +14,13 @@ export const handOverOwnership: Step<Needs> = {
   writeStop: 'after-promotion',
 
   async check({ target, postgres }) {
-    const plan: string[] = [];
-    for (const database of await postgres.databases('destination')) {
-      const statements = await handOverPlan(await postgres.database('destination', database), wanted(target, database));
-      if (statements.length > 0) plan.push(`-- database ${database}`, ...statements);
-    }
+    const plans = await Promise.all(
+      (await postgres.databases('destination')).map(async (database) => {
+        const statements = await handOverPlan(await postgres.database('destination', database), wanted(target, database));
+        return statements.length > 0 ? [`-- database ${database}`, ...statements] : [];
+      }),
+    );
+    const plan = plans.flat();
     const owners = Object.entries(target.databases).map(([database, { owner }]) => `${database}: ${owner}`);
     return plan.length > 0 ? todo(plan) : done(`nothing is owned by cloudsqlexternalsync (${owners.join(', ')})`);
   },

@@ -5,7 +5,7 @@ import { restoreBackups } from '../../gcp/backup-settings.ts';
 import { migrationJobId } from '../../gcp/names.ts';
 import type { InstanceSettings } from '../../gcp/types.ts';
 import { currentUser, type Membership } from '../../postgres/membership.ts';
-import { migrationSlots } from '../../postgres/migration-slots.ts';
+import { type MigrationSlot, migrationSlots } from '../../postgres/migration-slots.ts';
 import { lookAtSequences, raiseSequences } from '../../postgres/sequences.ts';
 import { dropSlot } from '../../postgres/way-back.ts';
 import { mayWrite } from '../../postgres/writable.ts';
@@ -23,20 +23,22 @@ export const promoteDestination: Step<Needs> = {
 
   async check(clients, run) {
     const { target, dataMigration, cloudSql, postgres } = clients;
-    const job = await dataMigration.job(migrationJobId(run));
-    const instance = await cloudSql.instance(target.destination);
+    const [job, instance] = await Promise.all([dataMigration.job(migrationJobId(run)), cloudSql.instance(target.destination)]);
     if (job?.state !== 'COMPLETED')
       return todo([
         `promote migration job ${migrationJobId(run)}: ${target.destination} becomes a stand-alone instance; this cannot be undone`,
       ]);
     if (instance?.instanceType !== 'CLOUD_SQL_INSTANCE' || instance.masterInstanceName)
-      return waiting(`${target.destination} is not stand-alone yet`, 200);
-    const reading = (await migrationSlots(postgres)).filter(({ active }) => active);
-    if (reading.length > 0) return waiting(`slot ${reading[0]?.slot} of the source is still read from`, 200);
-    const rest = await left(clients);
+      return waiting(`${target.destination} is not stand-alone yet`, 100);
+    const slots = await migrationSlots(postgres);
+    const reading = slots.find(({ active }) => active);
+    if (reading) return waiting(`slot ${reading.slot} of the source is still read from`, 50);
+    const [rest, readOnly] = await Promise.all([
+      left(clients, slots),
+      postgres.database('destination', 'postgres').then((sql) => mayWrite(sql)),
+    ]);
     if (rest.length > 0) return todo(rest);
-    const readOnly = await mayWrite(await postgres.database('destination', 'postgres'));
-    if (readOnly !== undefined) return waiting(`${target.destination}: ${readOnly}`, 200);
+    if (readOnly !== undefined) return waiting(`${target.destination}: ${readOnly}`, 50);
     return done(
       `migration job COMPLETED; ${target.destination} is stand-alone and writable; sequences are beyond the source’s; no slot of the job is left`,
     );
@@ -81,9 +83,9 @@ async function promote({ dataMigration, postgres }: Needs, run: RunView): Promis
     if (recorded !== undefined && !(await dataMigration.operation(recorded)).done) return recorded;
     return (await dataMigration.runningOperations(id)).find(({ metadata }) => metadata?.['verb'] === 'promote')?.name ?? undefined;
   };
-  const job = await dataMigration.job(id);
+  const [job, adopted] = await Promise.all([dataMigration.job(id), underWay()]);
   if (job?.state === 'COMPLETED') return;
-  let operation = await underWay();
+  let operation = adopted;
   if (operation === undefined && job?.phase !== 'PROMOTE_IN_PROGRESS') {
     try {
       operation = await dataMigration.promote(id);
@@ -120,8 +122,7 @@ async function backUpAgain({ target, cloudSql }: Needs, run: RunView): Promise<v
   }
 }
 
-async function left({ target, postgres }: Needs): Promise<readonly string[]> {
-  const slots = await migrationSlots(postgres);
+async function left({ target, postgres }: Needs, slots: readonly MigrationSlot[]): Promise<readonly string[]> {
   const { raises, unreadable } = await lookAtSequences(postgres, Object.keys(target.databases));
   return [
     ...slots.map(({ slot }) => `drop slot ${slot}, left behind on the source`),

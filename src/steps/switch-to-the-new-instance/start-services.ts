@@ -39,7 +39,7 @@ export const startServices: Step<Needs> = {
     if ((!connected || written <= 0) && Date.now() - began.at < showsWithinMs)
       return waiting(
         connected ? 'the applications are connected, no write yet' : 'no session of the applications on the new instance yet',
-        100,
+        50,
       );
     const sessions = Object.entries(fresh.sessions).map(([role, count]) => `${role} ${count}`);
     return done(

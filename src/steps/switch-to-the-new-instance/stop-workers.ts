@@ -1,9 +1,10 @@
 import type { Clients } from '../../clients.ts';
 import { blocked, done, type Observation, type RunView, type Step, task, todo } from '../../engine/step.ts';
+import { openSessions } from '../../postgres/open-sessions.ts';
 import { stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
 
-type Needs = Pick<Clients, 'target' | 'workloads'>;
+type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres' | 'validator'>;
 const group = 'first';
 
 /** The write stop begins: those that come first in the service file's order of stopping. */
@@ -13,7 +14,7 @@ export const stopWorkers: Step<Needs> = {
   impact: 'writes-stop',
   writeStop: 'within',
 
-  async check({ target, workloads }, run): Promise<Observation> {
+  async check({ target, workloads, postgres, validator }, run): Promise<Observation> {
     const names = stopped(target, group);
     const look = await lookAtReplicas(
       workloads,
@@ -25,7 +26,14 @@ export const stopWorkers: Step<Needs> = {
         `Stopping would be undone: ${look.undoneBy.join('; ')}.`,
         'Suspend what is named, then start the cutover again.',
       );
-    if (look.changes.length > 0) return todo(look.changes);
+    if (look.changes.length > 0) {
+      const databases = Object.keys(target.databases);
+      await Promise.all([
+        openSessions(postgres, databases),
+        validator.warm({ databases, connections: target.validation.connections }).catch(() => undefined),
+      ]);
+      return todo(look.changes);
+    }
     if (look.byHand.length > 0 && run.answer === undefined)
       return task(look.byHand, 'the fence ends what is left and looks that nobody writes');
     return done(names.length === 0 ? 'the service file stops nobody here' : `${names.join(', ')} at 0 replicas, no pod left`);

@@ -1,0 +1,59 @@
+import { Client } from 'pg';
+import { classified } from './postgres/errors.ts';
+import { verifyCa } from './postgres/session.ts';
+import type { Address, Side } from './postgres/types.ts';
+import type { ConnectionFactory } from './validator/types.ts';
+
+/** The validator's own sessions, as user postgres; those opened ahead of time are handed out first. */
+export function warmConnections(
+  side: Side,
+  addresses: (side: Side) => Promise<Address>,
+  password: () => Promise<string>,
+): ConnectionFactory & { close(): Promise<void> } {
+  const warm = new Set<{ readonly client: Client; readonly database: string; readonly applicationName: string }>();
+
+  async function connect(database: string, applicationName: string): Promise<Client> {
+    const [address, secret] = await Promise.all([addresses(side), password()]);
+    const client = new Client({
+      host: address.host,
+      port: address.port,
+      user: 'postgres',
+      password: secret,
+      database,
+      application_name: applicationName,
+      ssl: verifyCa(address),
+    });
+    // A session that the server ends fails its next query; alone it must not end the process.
+    client.on('error', () => {});
+    await client.connect().catch((error: unknown) => {
+      throw classified(error, { side, database });
+    });
+    return client;
+  }
+
+  return {
+    async open(database, applicationName) {
+      for (const one of warm) {
+        if (one.database !== database || one.applicationName !== applicationName) continue;
+        warm.delete(one);
+        return one.client;
+      }
+      return connect(database, applicationName);
+    },
+    async warm(database, applicationName, count) {
+      const there = [...warm].filter((one) => one.database === database && one.applicationName === applicationName).length;
+      const opened = await Promise.allSettled(Array.from({ length: Math.max(0, count - there) }, () => connect(database, applicationName)));
+      for (const one of opened) {
+        if (one.status === 'rejected') continue;
+        const kept = { client: one.value, database, applicationName };
+        warm.add(kept);
+        // One that died while it waited is not handed out.
+        kept.client.once('end', () => warm.delete(kept));
+      }
+    },
+    async close() {
+      await Promise.all([...warm].map(({ client }) => client.end().catch(() => undefined)));
+      warm.clear();
+    },
+  };
+}
