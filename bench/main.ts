@@ -1,3 +1,4 @@
+import { benchCutover, cutoverUsage } from './cutover.ts';
 import { benchValidator, validatorUsage } from './validator.ts';
 
 interface Benchmark {
@@ -5,7 +6,10 @@ interface Benchmark {
   run(args: readonly string[]): Promise<void>;
 }
 /** `npm run bench [-- NAME] [options]`: runs one benchmark, or all. */
-const benchmarks: Readonly<Record<string, Benchmark>> = { validator: { usage: validatorUsage, run: benchValidator } };
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  validator: { usage: validatorUsage, run: benchValidator },
+  cutover: { usage: cutoverUsage, run: benchCutover },
+};
 
 const [first, ...others] = process.argv.slice(2);
 const named = first !== undefined && !first.startsWith('-');

@@ -7,6 +7,12 @@ export interface Outage {
   readonly ms: number;
   readonly from: string;
   readonly to: string;
+  /** By cause, the longest first, from the run's report; together the whole outage. Of a cutover. */
+  readonly parts: readonly { readonly cause: string; readonly ms: number }[];
+}
+/** A write stop of the report: stretches without gap or overlap, in ms since the epoch. */
+export interface SpentOn {
+  readonly timeline: readonly { readonly cause: string; readonly from: number; readonly to: number }[];
 }
 /** What an outsider saw: nothing of it is taken from the bot's own word. */
 export interface Observed {
@@ -17,13 +23,15 @@ export interface Observed {
   readonly doubled: number;
   /** Times in which no pod of the service got a write acknowledged. */
   readonly outages: readonly Outage[];
+  /** Of acknowledged writes, outages left out: from the act's beginning to the acknowledgement. */
+  readonly latency: { readonly acknowledged: number; readonly p99Ms: number };
   /** Partitions that the worker made on the new server: it must be the owner there. */
   readonly partitionsOnDestination: number;
 }
 /** Shorter pauses are a busy machine's; restart and cutover are told however short they are. */
 const leastPauseMs = 400;
 
-export async function observe(world: World, environment: string): Promise<Observed> {
+export async function observe(world: World, environment: string, stops: readonly SpentOn[] = []): Promise<Observed> {
   const source = world.source(environment);
   const destination = world.servers.fleet.list().findLast(({ name }) => name.startsWith(`me-inapp-${environment}-`));
   if (!source || !destination) throw new Error(`there is no server of ${environment}`);
@@ -38,11 +46,25 @@ export async function observe(world: World, environment: string): Promise<Observ
       .outages(1, own)
       .map(({ from, to, before, after }): Outage => {
         const kind = before !== after ? 'cutover' : restartedAt >= from && restartedAt <= to ? 'restart' : 'pause';
-        return { kind, ms: to - from, from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+        const parts = kind === 'cutover' ? partsWithin(stops, from, to) : [];
+        return { kind, ms: to - from, from: new Date(from).toISOString(), to: new Date(to).toISOString(), parts };
       })
       .filter(({ kind, ms }) => kind !== 'pause' || ms >= leastPauseMs),
+    latency: world.ledger.latency(own),
     partitionsOnDestination: world.ledger.partitions().filter(({ server }) => server === destination.host).length,
   };
+}
+
+/** What the bot spent the pods' outage on; before and after its own write stop nothing is known: that is the bot's too. */
+export function partsWithin(stops: readonly SpentOn[], from: number, to: number): Outage['parts'] {
+  const sums = new Map<string, number>();
+  for (const stretch of stops.flatMap(({ timeline }) => timeline)) {
+    const ms = Math.min(to, stretch.to) - Math.max(from, stretch.from);
+    if (ms > 0) sums.set(stretch.cause, (sums.get(stretch.cause) ?? 0) + ms);
+  }
+  const known = [...sums.values()].reduce((sum, ms) => sum + ms, 0);
+  if (to - from > known) sums.set('bot', (sums.get('bot') ?? 0) + to - from - known);
+  return [...sums].map(([cause, ms]) => ({ cause, ms })).sort((a, b) => b.ms - a.ms);
 }
 
 /** When the server's postmaster began, in ms since the epoch. */

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { openCast } from './cast.ts';
 import { narrate } from './narrator.ts';
-import { type Observed, observe } from './observe.ts';
+import { type Observed, observe, type SpentOn } from './observe.ts';
 import { type DemoOptions, defaultPort } from './options.ts';
 import { openStage } from './stage.ts';
 import { type Injected, tamper } from './tamper.ts';
@@ -11,12 +11,12 @@ import type { World } from './world.ts';
 const patienceMs = 20 * 60_000;
 
 /** What the bot says of its run, from the report that it put into the channel. */
-interface RunReport {
+export interface RunReport {
   readonly run: string;
   readonly ended: string;
   readonly startedAt: number;
   readonly endedAt: number;
-  readonly outages: readonly { readonly from: number; readonly to: number; readonly end: string }[];
+  readonly outages: readonly ({ readonly from: number; readonly to: number; readonly end: string } & SpentOn)[];
   readonly comparisons: readonly {
     readonly step: string;
     readonly equal: boolean;
@@ -50,7 +50,7 @@ export async function play(options: DemoOptions): Promise<number> {
     for (const { name: environment } of world.environments) {
       const report = await run(world, environment);
       await world.settled(environment);
-      runs.push({ report, observed: await observe(world, environment) });
+      runs.push({ report, observed: await observe(world, environment, report.outages) });
     }
     const good = runs.every(
       ({ report, observed }) =>
@@ -74,7 +74,8 @@ export async function play(options: DemoOptions): Promise<number> {
   }
 }
 
-async function run(world: World, environment: string): Promise<RunReport> {
+/** Starts a run as the operator does and waits for the report that the bot puts into the channel. */
+export async function run(world: World, environment: string): Promise<RunReport> {
   const line = `/pgupgrade start ${environment}`;
   print(` ${'operator'.padEnd(15)} │ ${line}`);
   const before = new Set(world.slack.state.files.keys());
@@ -89,11 +90,14 @@ async function run(world: World, environment: string): Promise<RunReport> {
 
 function summary(report: RunReport, observed: Observed): string {
   const outages = observed.outages.map(({ kind, ms }) => `${kind} ${seconds(ms)}`).join(' + ');
+  const parts = observed.outages.flatMap(({ parts }) => parts.map(({ cause, ms }) => `${cause} ${ms} ms`)).join(' · ');
   const left = report.steps.filter(({ status }) => status !== 'done').map(({ id, status }) => `${id} ${status}`);
   const good = report.ended === 'finished' && observed.lost.length === 0 && observed.doubled === 0 && left.length === 0;
   return [
     ` [3/3] ${good ? '✅' : '❌'} ${report.run} ${observed.environment} ${report.ended} after ${seconds(report.endedAt - report.startedAt)}: ${report.steps.length - left.length} of ${report.steps.length} steps done${left.length > 0 ? ` (${left.join(', ')})` : ''}`,
     `       ${observed.acknowledged} acknowledged writes: ${observed.lost.length} lost, ${observed.doubled} doubled · outages that the pods saw: ${outages || 'none'}`,
+    ...(parts === '' ? [] : [`       the cutover's, by cause: ${parts}`]),
+    `       ${observed.latency.acknowledged} acknowledgements outside outages: p99 ${observed.latency.p99Ms} ms`,
     `       ${observed.destination.name} is PostgreSQL ${observed.destination.version}; ${observed.partitionsOnDestination} partitions were made there`,
     ...report.comparisons.map(
       (one) =>

@@ -22,11 +22,12 @@ function anyCampaign(): number {
 /** The row that the ledger looks for afterwards, in the same transaction as the application's own change. */
 async function acknowledged({ client, pod, sequence, server }: Acting, change: () => Promise<unknown>): Promise<PodMessage> {
   const id = randomUUID();
+  const began = Date.now();
   await client.query('begin');
   await client.query('insert into public.pod_write (id, pod, seq) values ($1, $2, $3)', [id, pod, sequence]);
   await change();
   await client.query('commit');
-  return { type: 'acknowledged', id, seq: sequence, at: Date.now(), server };
+  return { type: 'acknowledged', id, seq: sequence, at: Date.now(), tookMs: Date.now() - began, server };
 }
 
 /** A new audience gets a partition: at once while the flag is off, by the partition worker while it is on. */

@@ -6,6 +6,7 @@ interface Acknowledged {
   readonly pod: string;
   readonly seq: number;
   readonly at: number;
+  readonly tookMs: number;
   readonly server: string;
 }
 export interface Outage {
@@ -34,7 +35,7 @@ export function createLedger() {
       known.lastAt = message.at;
       if (message.type === 'acknowledged') {
         known.acknowledged += 1;
-        writes.push({ id: message.id, pod, seq: message.seq, at: message.at, server: message.server });
+        writes.push({ id: message.id, pod, seq: message.seq, at: message.at, tookMs: message.tookMs, server: message.server });
       } else if (message.type === 'failed') {
         known.failed += 1;
         known.lastError = message.error;
@@ -53,6 +54,14 @@ export function createLedger() {
         if (write.server === server) count += 1;
       }
       return Math.round((count * 1_000) / overMs);
+    },
+    /** Of these pods' acknowledged writes. */
+    latency(of: (pod: string) => boolean): { readonly acknowledged: number; readonly p99Ms: number } {
+      const took = writes
+        .filter(({ pod }) => of(pod))
+        .map(({ tookMs }) => tookMs)
+        .sort((a, b) => a - b);
+      return { acknowledged: took.length, p99Ms: took[Math.ceil(took.length * 0.99) - 1] ?? 0 };
     },
     /** Times of at least `leastMs` in which none of these pods got a write acknowledged. */
     outages(leastMs: number, of: (pod: string) => boolean): readonly Outage[] {

@@ -1,6 +1,13 @@
 /** What a pod tells its ledger over IPC. `server` is the address it is connected to. */
 export type PodMessage =
-  | { readonly type: 'acknowledged'; readonly id: string; readonly seq: number; readonly at: number; readonly server: string }
+  | {
+      readonly type: 'acknowledged';
+      readonly id: string;
+      readonly seq: number;
+      readonly at: number;
+      readonly tookMs: number;
+      readonly server: string;
+    }
   | { readonly type: 'failed'; readonly at: number; readonly server: string; readonly error: string }
   | { readonly type: 'read'; readonly at: number; readonly server: string }
   | { readonly type: 'partition'; readonly at: number; readonly server: string; readonly name: string }

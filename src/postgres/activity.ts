@@ -16,15 +16,18 @@ export async function activityOf(
   databases: readonly string[],
 ): Promise<Activity> {
   const sessions: Record<string, number> = {};
-  for (const { role } of await sessionsOf(await postgres.database(side, 'postgres')))
-    if (roles.includes(role)) sessions[role] = (sessions[role] ?? 0) + 1;
-  let written = 0;
-  for (const database of databases) {
-    const sql = await postgres.database(side, database);
-    const [row] = await sql.look<{ sum: number }>(
-      'select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::float8 as sum from pg_stat_user_tables',
-    );
-    written += row?.sum ?? 0;
-  }
-  return { sessions, written };
+  const [seen, sums] = await Promise.all([
+    postgres.database(side, 'postgres').then(sessionsOf),
+    Promise.all(
+      databases.map(async (database) => {
+        const sql = await postgres.database(side, database);
+        const [row] = await sql.look<{ sum: number }>(
+          'select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::float8 as sum from pg_stat_user_tables',
+        );
+        return row?.sum ?? 0;
+      }),
+    ),
+  ]);
+  for (const { role } of seen) if (roles.includes(role)) sessions[role] = (sessions[role] ?? 0) + 1;
+  return { sessions, written: sums.reduce((sum, one) => sum + one, 0) };
 }

@@ -33,7 +33,7 @@ export async function connectionChanges(
 ): Promise<readonly ConnectionChange[]> {
   const changes: ConnectionChange[] = [];
   const looks = await Promise.all(
-    Object.entries(all).map(async ([name, { connection }]) => ({ name, setting: connection, seen: await workloads.observe(name) })),
+    Object.entries(all).map(async ([name, { connection }]) => ({ name, setting: connection, seen: await workloads.wanted(name) })),
   );
   for (const { name, setting, seen } of looks) {
     const value = seen?.settings[setting];

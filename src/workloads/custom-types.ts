@@ -20,7 +20,7 @@ export async function typeSettings(
   const settings: TypeSetting[] = [];
   for (const [type, { setting, workloads: names }] of Object.entries(customTypes))
     for (const workload of names) {
-      const seen = await workloads.observe(workload);
+      const seen = await workloads.wanted(workload);
       const from = seen?.settings[setting];
       const to = withValues(from, oids.get(type) ?? []);
       if (!seen || from !== to) settings.push({ workload, setting, from, to, byHand: seen === undefined });

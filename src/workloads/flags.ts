@@ -10,7 +10,7 @@ export async function flagChanges(workloads: Workloads, flags: Flags, when: 'dur
   const changes: string[] = [];
   for (const [flag, settings] of driven(flags))
     for (const workload of settings.workloads) {
-      const now = (await workloads.observe(workload))?.settings[flag];
+      const now = (await workloads.wanted(workload))?.settings[flag];
       if (now !== settings[when]) changes.push(`${workload}: ${flag} ${now ?? 'unset'} → ${settings[when]}`);
     }
   return changes;
@@ -34,13 +34,13 @@ export async function setFlags(
   const known: Record<string, Record<string, string | null>> = {};
   for (const [flag, settings] of driven(flags))
     for (const workload of settings.workloads) {
-      const now = (await workloads.observe(workload))?.settings[flag] ?? null;
+      const now = (await workloads.wanted(workload))?.settings[flag] ?? null;
       known[flag] = { ...known[flag], [workload]: before?.[flag]?.[workload] ?? now };
     }
   if (Object.keys(known).length > 0 && !before) await record(known);
   for (const [flag, settings] of driven(flags))
     for (const workload of settings.workloads)
-      if ((await workloads.observe(workload))?.settings[flag] !== settings[when]) await workloads.set(workload, { [flag]: settings[when] });
+      if ((await workloads.wanted(workload))?.settings[flag] !== settings[when]) await workloads.set(workload, { [flag]: settings[when] });
 }
 
 export async function unsetFlags(workloads: Workloads, flags: Flags, before: FlagsBefore): Promise<void> {

@@ -92,6 +92,11 @@ export function createKubernetes(guard: () => Promise<void>) {
       };
     },
 
+    async wanted(at: Deployment): Promise<Pick<WorkloadState, 'replicas' | 'settings'>> {
+      const deployment = await read(at);
+      return { replicas: deployment.spec?.replicas ?? 1, settings: settingsOf(deployment) };
+    },
+
     async scale(at: Deployment, replicas: number): Promise<void> {
       const { apps, merge } = await apis();
       await guard();

@@ -47,7 +47,7 @@ export async function replicasNow(
   before: Readonly<Record<string, number>> = {},
 ): Promise<Readonly<Record<string, number>>> {
   const now: Record<string, number> = { ...before };
-  const looks = await Promise.all(names.map(async (name) => ({ name, seen: await workloads.observe(name) })));
+  const looks = await Promise.all(names.map(async (name) => ({ name, seen: await workloads.wanted(name) })));
   for (const { name, seen } of looks) {
     if (seen && (seen.replicas > 0 || now[name] === undefined)) now[name] = seen.replicas;
   }

@@ -19,6 +19,8 @@ export interface Workloads {
   driver(name: string): 'kubernetes' | 'manual';
   /** `undefined`: driver manual. An unknown deployment: NeedsHuman `workloads.not-found`. */
   observe(name: string): Promise<WorkloadState | undefined>;
+  /** What its deployment asks for, without a look at its pods: one request where `observe` makes four. */
+  wanted(name: string): Promise<Pick<WorkloadState, 'replicas' | 'settings'> | undefined>;
   scale(name: string, replicas: number): Promise<void>;
   /** Until no pod is left (or exactly `replicas` are ready). */
   settled(name: string, replicas: number, options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<void>;

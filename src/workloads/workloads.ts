@@ -25,6 +25,10 @@ export function createWorkloads(workloads: Target['workloads'], guard: () => Pro
       const { driver, at } = find(name);
       return driver === 'manual' ? undefined : kubernetes.observe(at);
     },
+    async wanted(name) {
+      const { driver, at } = find(name);
+      return driver === 'manual' ? undefined : kubernetes.wanted(at);
+    },
     scale: (name, replicas) => kubernetes.scale(driven(name), replicas),
     settled: (name, replicas, options) => kubernetes.settled(driven(name), replicas, options),
     set: (name, settings) => kubernetes.set(driven(name), settings),

@@ -77,6 +77,7 @@ const workloads: Workloads = {
     const { replicas, settings } = states.get(name) ?? { replicas: 0, settings: {} };
     return { replicas, pods: replicas, ready: replicas, settings, undoneBy: [] };
   },
+  wanted: async (name) => states.get(name),
   async scale(name, replicas) {
     const state = states.get(name);
     if (state) states.set(name, { ...state, replicas });

@@ -27,6 +27,7 @@ let clients: Needs;
 const people: Clients['workloads'] = {
   driver: () => 'manual',
   observe: async () => undefined,
+  wanted: async () => undefined,
   scale: async () => undefined,
   settled: async () => undefined,
   set: async () => undefined,

@@ -50,5 +50,5 @@ export const switchServices: Step<Needs> = {
 };
 
 async function wanted({ target, cloudSql }: Needs): Promise<readonly Replacement[]> {
-  return replacementsOf(await instanceNames(cloudSql, target.source), await instanceNames(cloudSql, target.destination));
+  return replacementsOf(...(await Promise.all([instanceNames(cloudSql, target.source), instanceNames(cloudSql, target.destination)])));
 }
