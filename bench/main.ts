@@ -1,3 +1,4 @@
+import { benchBot, botUsage } from './bot.ts';
 import { benchCutover, cutoverUsage } from './cutover.ts';
 import { benchValidator, validatorUsage } from './validator.ts';
 
@@ -8,6 +9,7 @@ interface Benchmark {
 /** `npm run bench [-- NAME] [options]`: runs one benchmark, or all. */
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   validator: { usage: validatorUsage, run: benchValidator },
+  bot: { usage: botUsage, run: benchBot },
   cutover: { usage: cutoverUsage, run: benchCutover },
 };
 

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { openCast } from './cast.ts';
+import { watchFigures } from './figures.ts';
 import { narrate } from './narrator.ts';
 import { type Observed, observe, type SpentOn } from './observe.ts';
 import { type DemoOptions, defaultPort } from './options.ts';
@@ -43,6 +44,7 @@ export async function play(options: DemoOptions): Promise<number> {
     print(
       ` [2/3] source up · ${world.deployments.list().reduce((sum, { replicas }) => sum + replicas, 0)} pods, 1 of them a writer that nobody told the bot about`,
     );
+    const figures = await watchFigures(world, began);
     narrate(world.slack, print);
     openCast(world, { requesterTries: options.environment === 'production', onTrouble: (words) => print(` ! ${words}`) });
     const injected = options.injectDifference ? tamper(world, 'staging', print) : undefined;
@@ -66,7 +68,7 @@ export async function play(options: DemoOptions): Promise<number> {
     if (options.json !== undefined)
       await writeFile(
         options.json,
-        `${JSON.stringify({ ok: good && caught, tookMs: Date.now() - began, options, ...(difference ? { injected: difference } : {}), sandbox: world.info(), runs }, null, 2)}\n`,
+        `${JSON.stringify({ ok: good && caught, tookMs: Date.now() - began, figures: figures(), options, ...(difference ? { injected: difference } : {}), sandbox: world.info(), runs }, null, 2)}\n`,
       );
     return good && caught ? 0 : 1;
   } finally {
