@@ -4,6 +4,7 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium } from 'playwright-core';
+import { lock } from '../../sandbox/servers/cache.ts';
 
 const PATH = '/usr/bin/chromium';
 
@@ -45,6 +46,16 @@ function apt(log: string, ...args: readonly string[]): Promise<boolean> {
  * Gives its path, or the sentence to skip a test with.
  */
 export async function findChromium(): Promise<{ readonly path: string } | { readonly missing: string }> {
+  // Test files run side by side, and apt does one thing at a time.
+  const release = await lock(join(tmpdir(), 'pgupgrade-chromium.lock'), 900);
+  try {
+    return await find();
+  } finally {
+    await release?.();
+  }
+}
+
+async function find(): Promise<{ readonly path: string } | { readonly missing: string }> {
   if (await isThere()) return { path: PATH };
   if (process.getuid?.() !== 0) return { missing: `${PATH} is not there and only root can install it: apt-get install -y chromium` };
   const log = join(tmpdir(), 'pgupgrade-chromium-install.log');
