@@ -42,6 +42,7 @@ export function openCast(
   },
 ): () => void {
   const done = new Set<string>();
+  const before = new Map(flags);
   const once = (key: string, act: () => Promise<Answer>) => {
     if (done.has(key)) return;
     done.add(key);
@@ -61,7 +62,8 @@ export function openCast(
       return;
     }
     const [first = '', second = ''] = approvers;
-    if (gate === 'approve-cutover' && options.requesterTries) once(`${value} requester`, () => approve(message, value, operator));
+    if (/^approve-(cutover|rollback)$/.test(gate) && options.requesterTries)
+      once(`${value} requester`, () => approve(message, value, operator));
     once(`${value} ${first}`, () => approve(message, value, first));
     // The card says so while one vote is missing.
     if (JSON.stringify(message.blocks).includes('1 more')) once(`${value} ${second}`, () => approve(message, value, second));
@@ -85,6 +87,12 @@ export function openCast(
       if (id === 'task:done')
         once(`${message.ts} done`, () => {
           flip(message);
+          return slack.human.click(operator, message.ts, id, { value });
+        });
+      // What people did by hand they take back by hand; the bot cannot, and says so.
+      if (id === 'run:retry' && JSON.stringify(message.blocks).includes('workloads.by-hand'))
+        once(`${message.ts} by hand`, () => {
+          for (const name of flags.keys()) if (JSON.stringify(message.blocks).includes(name)) flags.set(name, before.get(name) ?? 'off');
           return slack.human.click(operator, message.ts, id, { value });
         });
       if (id === 'task:answer') once(`${message.ts} answer`, () => answer(message, value));

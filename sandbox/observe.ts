@@ -3,7 +3,7 @@ import type { Cluster } from './types.ts';
 import type { World } from './world.ts';
 
 export interface Outage {
-  readonly kind: 'restart' | 'cutover' | 'pause';
+  readonly kind: 'restart' | 'cutover' | 'rollback' | 'pause';
   readonly ms: number;
   readonly from: string;
   readonly to: string;
@@ -45,8 +45,15 @@ export async function observe(world: World, environment: string, stops: readonly
     outages: world.ledger
       .outages(1, own)
       .map(({ from, to, before, after }): Outage => {
-        const kind = before !== after ? 'cutover' : restartedAt >= from && restartedAt <= to ? 'restart' : 'pause';
-        const parts = kind === 'cutover' ? partsWithin(stops, from, to) : [];
+        const kind =
+          before !== after
+            ? after === source.host
+              ? 'rollback'
+              : 'cutover'
+            : restartedAt >= from && restartedAt <= to
+              ? 'restart'
+              : 'pause';
+        const parts = kind === 'cutover' || kind === 'rollback' ? partsWithin(stops, from, to) : [];
         return { kind, ms: to - from, from: new Date(from).toISOString(), to: new Date(to).toISOString(), parts };
       })
       .filter(({ kind, ms }) => kind !== 'pause' || ms >= leastPauseMs),

@@ -6,6 +6,7 @@ interface Staging {
 }
 export interface DemoOptions extends Staging {
   readonly injectDifference: boolean;
+  readonly rollback: boolean;
   readonly json: string | undefined;
 }
 export interface SandboxOptions extends Staging {
@@ -21,7 +22,12 @@ const stagingFlags = {
   'google-latency': { type: 'string', default: '0' },
 } as const;
 /** For `parseArgs`. */
-export const demoFlags = { ...stagingFlags, 'inject-difference': { type: 'boolean' }, json: { type: 'string' } } as const;
+export const demoFlags = {
+  ...stagingFlags,
+  'inject-difference': { type: 'boolean' },
+  rollback: { type: 'boolean' },
+  json: { type: 'string' },
+} as const;
 export const defaultPort = 4390;
 export const sandboxFlags = { ...stagingFlags, port: { type: 'string', default: String(defaultPort) } } as const;
 
@@ -30,6 +36,7 @@ export function demoOptions(values: Values): DemoOptions {
   return {
     ...staging(values),
     injectDifference: values['inject-difference'] === true,
+    rollback: values['rollback'] === true,
     json: typeof values['json'] === 'string' ? values['json'] : undefined,
   };
 }

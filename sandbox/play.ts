@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { openCast } from './cast.ts';
 import { watchFigures } from './figures.ts';
+import { isGood, prepareToGoBack, type WentBack } from './go-back.ts';
 import { narrate } from './narrator.ts';
 import { type Observed, observe, type SpentOn } from './observe.ts';
 import { type DemoOptions, defaultPort } from './options.ts';
@@ -34,7 +35,7 @@ export interface RunReport {
 
 /**
  * Plays the whole procedure; gives the exit code: 0 only if it finished, nothing was lost and every step is done; and, where a
- * difference was injected, if it stopped the cutover, the writes were given back and the channel showed the row.
+ * difference was injected, if it stopped the cutover, the writes were given back and the channel showed the row; and, where it went back, if that lost nothing either.
  */
 export async function play(options: DemoOptions): Promise<number> {
   const began = Date.now();
@@ -48,6 +49,8 @@ export async function play(options: DemoOptions): Promise<number> {
     narrate(world.slack, print);
     openCast(world, { requesterTries: options.environment === 'production', onTrouble: (words) => print(` ! ${words}`) });
     const injected = options.injectDifference ? tamper(world, 'staging', print) : undefined;
+    const { environment: last } = options;
+    const goBack = options.rollback ? await prepareToGoBack(world, last) : undefined;
     const runs: { readonly report: RunReport; readonly observed: Observed }[] = [];
     for (const { name: environment } of world.environments) {
       const report = await run(world, environment);
@@ -62,23 +65,30 @@ export async function play(options: DemoOptions): Promise<number> {
         report.steps.every(({ status }) => status === 'done'),
     );
     for (const { report, observed } of runs) print(summary(report, observed));
+    const wentBack = await goBack?.((line) => say(world, line));
+    if (wentBack) print(backAgain(wentBack));
     const difference = injected?.();
     const caught = injected === undefined || isCaught(difference, runs[0]?.report);
+    const ok = good && caught && (wentBack === undefined || isGood(wentBack));
     if (injected) print(sentence(difference, runs[0]?.report));
     if (options.json !== undefined)
       await writeFile(
         options.json,
-        `${JSON.stringify({ ok: good && caught, tookMs: Date.now() - began, figures: figures(), options, ...(difference ? { injected: difference } : {}), sandbox: world.info(), runs }, null, 2)}\n`,
+        `${JSON.stringify({ ok, tookMs: Date.now() - began, figures: figures(), options, ...(difference ? { injected: difference } : {}), ...(wentBack ? { rollback: wentBack } : {}), sandbox: world.info(), runs }, null, 2)}\n`,
       );
-    return good && caught ? 0 : 1;
+    return ok ? 0 : 1;
   } finally {
     await stage.close();
   }
 }
 
 /** Starts a run as the operator does and waits for the report that the bot puts into the channel. */
-export async function run(world: World, environment: string): Promise<RunReport> {
-  const line = `/pgupgrade start ${environment}`;
+export function run(world: World, environment: string): Promise<RunReport> {
+  return say(world, `/pgupgrade start ${environment}`);
+}
+
+/** The operator types the line; gives the report with which the run, or its rollback, ends. */
+async function say(world: World, line: string): Promise<RunReport> {
   print(` ${'operator'.padEnd(15)} │ ${line}`);
   const before = new Set(world.slack.state.files.keys());
   await world.slack.human.command('U0OPERATOR', line);
@@ -105,6 +115,16 @@ function summary(report: RunReport, observed: Observed): string {
       (one) =>
         `       ${one.step}: ${one.equal ? 'equal' : 'DIFFERENT'}, ${one.tables} tables, ${one.rows.toLocaleString('en-US')} rows, ${(one.bytes / 1e6).toFixed(0)} MB in ${seconds(one.tookMs)} (${one.rowsPerSecond.toLocaleString('en-US')} rows/s, ${one.connections} connections a side)`,
     ),
+  ].join('\n');
+}
+
+function backAgain(back: WentBack): string {
+  const { observed, writtenOnNew, schemaDiffers } = back;
+  const moves = observed.outages.filter(({ kind }) => kind === 'cutover' || kind === 'rollback');
+  return [
+    `       ${isGood(back) ? '✅' : '❌'} ${back.run} ${back.ended} after ${seconds(back.tookMs)}, with the ${writtenOnNew} writes that the new server had acknowledged`,
+    `       both moves: ${observed.acknowledged} acknowledged writes, ${observed.lost.length} lost, ${observed.doubled} doubled · outages that the pods saw: ${moves.map(({ kind, ms }) => `${kind} ${seconds(ms)}`).join(' + ') || 'none'}`,
+    `       schema of ${observed.destination.name}: ${schemaDiffers.length === 0 ? 'as before the upgrade' : `differs: ${schemaDiffers.join(' · ')}`}`,
   ].join('\n');
 }
 

@@ -25,6 +25,21 @@ import { backUpSource } from './steps/prepare-the-source/back-up-source.ts';
 import { createMigrationUser } from './steps/prepare-the-source/create-migration-user.ts';
 import { enableReplicationFlags } from './steps/prepare-the-source/enable-replication-flags.ts';
 import { grantMigrationUser } from './steps/prepare-the-source/grant-migration-user.ts';
+import { backUpOldInstance } from './steps/retire/back-up-old-instance.ts';
+import { deleteSource } from './steps/retire/delete-source.ts';
+import { disarmWayBack } from './steps/retire/disarm-way-back.ts';
+import { removeMigrationUsers } from './steps/retire/remove-migration-users.ts';
+import { approveRollback } from './steps/roll-back/approve-rollback.ts';
+import { drainWayBack } from './steps/roll-back/drain-way-back.ts';
+import { fenceDestination } from './steps/roll-back/fence-destination.ts';
+import { openSource } from './steps/roll-back/open-source.ts';
+import { prepareRollback } from './steps/roll-back/prepare-rollback.ts';
+import { removeWayBack } from './steps/roll-back/remove-way-back.ts';
+import { startServicesBack } from './steps/roll-back/start-services-back.ts';
+import { stopServicesForRollback } from './steps/roll-back/stop-services-for-rollback.ts';
+import { switchServicesBack } from './steps/roll-back/switch-services-back.ts';
+import { synchronizeSequencesBack } from './steps/roll-back/synchronize-sequences-back.ts';
+import { validateRollback } from './steps/roll-back/validate-rollback.ts';
 import { createClientCertificate } from './steps/set-up-the-migration/create-client-certificate.ts';
 import { createConnectionProfiles } from './steps/set-up-the-migration/create-connection-profiles.ts';
 import { createMigrationJob } from './steps/set-up-the-migration/create-migration-job.ts';
@@ -45,7 +60,7 @@ import { switchServices } from './steps/switch-to-the-new-instance/switch-servic
 import { synchronizeSequences } from './steps/switch-to-the-new-instance/synchronize-sequences.ts';
 import { validate } from './steps/switch-to-the-new-instance/validate.ts';
 
-/** THE PROCEDURE: phases and steps in order, and nothing else. */
+/** THE PROCEDURE: phases and steps in order, and nothing else. First the upgrade; then the legs that may follow it. */
 export const runbook: Runbook<Clients> = [
   { name: 'Preflight', steps: [preflight] },
   { name: 'Create the destination', steps: [createDestination] },
@@ -119,6 +134,33 @@ export const runbook: Runbook<Clients> = [
       importIntoTerraform,
       removeExternalSyncUser,
       removeMigration,
+    ],
+  },
+  {
+    leg: 'rollback',
+    name: 'Go back to the old instance',
+    steps: [
+      prepareRollback, //
+      approveRollback,
+      stopServicesForRollback, // the deadline runs from here …
+      fenceDestination,
+      drainWayBack,
+      synchronizeSequencesBack,
+      validateRollback,
+      openSource, // … until the old instance is opened: the point of no return
+      switchServicesBack,
+      startServicesBack,
+      removeWayBack, // then everything before the cutover is taken back, by the upgrade's own undo, latest first
+    ],
+  },
+  {
+    leg: 'retire',
+    name: 'Retire the old instance',
+    steps: [
+      disarmWayBack, // the end of every rollback
+      removeMigrationUsers,
+      backUpOldInstance,
+      deleteSource,
     ],
   },
 ];

@@ -4,11 +4,13 @@ import { targetOf } from './config/target.ts';
 import type { RunHeader } from './engine/facts.ts';
 import type { LookRequest } from './engine/ports.ts';
 import { idsOf, shapeOf } from './engine/shape.ts';
+import type { Leg } from './engine/step.ts';
 import { NeedsHuman, Refused } from './errors.ts';
 import { migrationJobId } from './gcp/names.ts';
 import { startWorker } from './jobs/worker.ts';
 import { keptClients } from './kept-clients.ts';
 import { clientsOpener, type OpenClients } from './open-clients.ts';
+import { standingFences } from './postgres/fence-ledger.ts';
 import type { Process } from './process.ts';
 import { runbook } from './runbook.ts';
 
@@ -34,7 +36,7 @@ export async function startStepWorker({ runtime, services, jobs }: Process): Pro
       return { header, clients: opened.clients, compare: (asked) => compareNow(opened.clients, asked), close: opened.close };
     },
     deadlineMs: (header) => serviceOf(header.service, services).cutover.deadline,
-    mayGiveBack: (header) => mayGiveBack(open, header),
+    mayGiveBack: (header, leg) => mayGiveBack(open, header, leg),
   });
   return async () => {
     await worker.close();
@@ -71,8 +73,11 @@ async function refuseChange(): Promise<never> {
   });
 }
 
-/** The log may have lost the fact that the promotion was called: Google knows. */
-async function mayGiveBack(open: OpenClients, header: RunHeader): Promise<'yes' | { readonly no: string }> {
+/**
+ * The log may have lost the fact that the promotion was called: Google knows. Of a rollback the old instance itself knows: once it
+ * was opened its fence is gone.
+ */
+async function mayGiveBack(open: OpenClients, header: RunHeader, leg: Leg): Promise<'yes' | { readonly no: string }> {
   const opened = open(header, {
     guard: refuseChange,
     signal: AbortSignal.timeout(30_000),
@@ -80,7 +85,12 @@ async function mayGiveBack(open: OpenClients, header: RunHeader): Promise<'yes' 
     readOnly: true,
   });
   try {
-    const { dataMigration } = opened.clients;
+    const { dataMigration, postgres, target } = opened.clients;
+    if (leg === 'rollback') {
+      const standing = await standingFences(await postgres.database('source', 'postgres'));
+      const closed = standing.some(({ run }) => run === `${header.run}-${header.uid}`);
+      return closed ? 'yes' : { no: `${target.source} is open to writers again` };
+    }
     const id = migrationJobId(header);
     const [job, running] = await Promise.all([dataMigration.job(id), dataMigration.runningOperations(id)]);
     if (!job) return 'yes';

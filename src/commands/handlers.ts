@@ -59,6 +59,8 @@ function invocationOf(pressed: Pressed, values: Submitted['values']): Invocation
       return say('skip', [...rest, reason]);
     case 'run:abort':
       return say('abort', [reason]);
+    case 'run:rollback':
+      return say('rollback', [reason]);
     default:
       return undefined;
   }
@@ -94,7 +96,8 @@ export function createHandlers(contextOf: (who: Pick<CommandContext, 'actor' | '
       for (const [field, text] of Object.entries(values))
         if (text === '' && !isOptional(action, field)) problems[field] = 'Please fill this in.';
       const { run } = partsOf(value);
-      if (action === 'run:abort' && values['typed']?.toUpperCase() !== run) problems['typed'] = `Type ${run}, the name of the run.`;
+      if ((action === 'run:abort' || action === 'run:rollback') && values['typed']?.toUpperCase() !== run)
+        problems['typed'] = `Type ${run}, the name of the run.`;
       return problems;
     },
     submit: async (submitted) => act(submitted, submitted.values),

@@ -12,7 +12,9 @@ import { nearest } from './parse.ts';
 import { pause } from './pause.ts';
 import { plan, preflight } from './plan.ts';
 import { resume } from './resume.ts';
+import { retire } from './retire.ts';
 import { retry } from './retry.ts';
+import { rollback } from './rollback.ts';
 import { skip } from './skip.ts';
 import { start } from './start.ts';
 import { list, status } from './status.ts';
@@ -49,6 +51,7 @@ export const verbs: readonly Verb[] = [
   resume,
   retry,
   done,
+  retire,
   handoff,
   note,
   lock,
@@ -59,6 +62,7 @@ export const verbs: readonly Verb[] = [
   recheck,
   again,
   skip,
+  rollback,
   abort,
 ];
 

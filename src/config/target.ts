@@ -35,6 +35,8 @@ export function targetOf(service: Service, environment: string, to: number = ser
   // Where another environment comes first, the switch takes two people, and never the one who carries the run.
   if (settings.after !== undefined && !gates['approve-cutover'])
     gates['approve-cutover'] = { role: 'approver', count: 2, requesterMayApprove: false };
+  // Going back is as big a decision as going.
+  if (gates['approve-cutover']) gates['approve-rollback'] ??= gates['approve-cutover'];
   const { environments: _environments, instance: _instance, ...rest } = service;
   return {
     ...rest,

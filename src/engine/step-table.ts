@@ -1,4 +1,4 @@
-import type { Impact, Runbook, Step, Undo } from './step.ts';
+import type { Impact, Phase, Runbook, Step, Undo } from './step.ts';
 
 const impacts: Readonly<Record<Impact, string>> = {
   none: '',
@@ -9,8 +9,16 @@ const impacts: Readonly<Record<Impact, string>> = {
 
 /** The procedure as the README shows it: a Markdown table with a row for each phase and each step. */
 export function stepTable<D>(runbook: Runbook<D>): string {
-  const rows = runbook.flatMap((phase, index) => [`| **${index + 1} ${cell(phase.name)}** | | | | |`, ...phase.steps.map(stepRow)]);
+  const rows = runbook.flatMap((phase, index) => [
+    `| **${number(phase, index)} ${cell(phase.name)}** | | | | |`,
+    ...phase.steps.map(stepRow),
+  ]);
   return ['| step | what | felt | gate | undo |', '|---|---|---|---|---|', ...rows].join('\n');
+}
+
+/** The legs that may follow are none of the upgrade's phases: their command names them. */
+function number<D>({ leg }: Phase<D>, index: number): string {
+  return leg === undefined || leg === 'upgrade' ? String(index + 1) : `\`${leg}\``;
 }
 
 function stepRow<D>(step: Step<D>): string {

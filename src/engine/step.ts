@@ -81,6 +81,8 @@ export interface RunView {
   readonly uid: string;
   readonly service: string;
   readonly environment: string;
+  /** The leg that the run is on: an undo may be an abort’s or a rollback’s. */
+  readonly leg: Leg;
   /** Major versions, e.g. 15 and 17. */
   readonly from: number;
   readonly to: number;

@@ -32,6 +32,9 @@ export async function openSession(execution: Ownership, step: string): Promise<S
     uid: header.uid,
     service: header.service,
     environment: header.environment,
+    get leg() {
+      return state.leg.name;
+    },
     from: header.from,
     to: header.to,
     signal: execution.signal,

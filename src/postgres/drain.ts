@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { NeedsHuman } from '../errors.ts';
-import type { Postgres, Sql } from './types.ts';
+import type { Postgres, Side, Sql } from './types.ts';
 
 /** A slot of the migration job against one LSN. */
 export interface SlotAt {
@@ -19,13 +19,16 @@ export interface Drained {
 }
 const lookEveryMs = 50;
 
-/** How far every slot of the job is from `lsn`. All of them: MAX makes several per database, also in `postgres`. */
-export async function slotsAt(sql: Sql, lsn: string): Promise<readonly SlotAt[]> {
+/** Which slots: those of the migration job by their plugin, or the way back's by their names. */
+export type Slots = 'migration' | readonly string[];
+
+/** How far the slots are from `lsn`. Every one of the job: MAX makes several per database, also in `postgres`. */
+export async function slotsAt(sql: Sql, lsn: string, slots: Slots = 'migration'): Promise<readonly SlotAt[]> {
   return sql.look<{ slot: string; database: string; active: boolean; confirmed: string; missing: number; walStatus: string }>(
     `select slot_name::text as slot, database::text as database, active, coalesce(confirmed_flush_lsn::text, '0/0') as confirmed,
             greatest(0, pg_wal_lsn_diff($1::pg_lsn, coalesce(confirmed_flush_lsn, '0/0')))::float8 as missing, coalesce(wal_status, 'unknown') as "walStatus"
-     from pg_replication_slots where plugin = 'pglogical_output' and not temporary order by slot_name`,
-    [lsn],
+     from pg_replication_slots where case when $2::text[] is null then plugin = 'pglogical_output' and not temporary else slot_name = any ($2) end order by slot_name`,
+    [lsn, slots === 'migration' ? null : slots],
   );
 }
 
@@ -39,6 +42,9 @@ export async function drain(
   postgres: Postgres,
   request: {
     readonly lsn: string;
+    /** Absent: the job's, on the source. The way back's are on the destination. */
+    readonly slots?: Slots;
+    readonly side?: Side;
     readonly until: number;
     readonly signal: AbortSignal;
     readonly progress?: (missing: number) => void;
@@ -46,42 +52,41 @@ export async function drain(
   },
 ): Promise<Drained> {
   const began = Date.now();
-  const sql = await postgres.database('source', 'postgres');
+  const { side = 'source' } = request;
+  const sql = await postgres.database(side, 'postgres');
   for (;;) {
     request.signal.throwIfAborted();
-    const slots = await slotsAt(sql, request.lsn);
+    const slots = await slotsAt(sql, request.lsn, request.slots);
     const behind = slots.filter(({ missing }) => missing > 0);
-    refuseHopeless(slots, behind);
+    refuseHopeless(side, slots, behind);
     if (behind.length === 0) return { slots, durationMs: Date.now() - began };
     request.progress?.(Math.max(...behind.map(({ missing }) => missing)));
     if (Date.now() > request.until)
       throw new NeedsHuman(
         'drain.slow',
-        `The destination has not confirmed LSN ${request.lsn}: ${behind.map(({ slot, missing }) => `slot ${slot} lacks ${missing} bytes`).join(', ')}.`,
+        `The ${other[side]} has not confirmed LSN ${request.lsn}: ${behind.map(({ slot, missing }) => `slot ${slot} lacks ${missing} bytes`).join(', ')}.`,
         {
-          remedy: 'Look why the destination lags (long transactions, locks, load), then start the cutover again.',
+          remedy: `Look why the ${other[side]} lags (errors in its log, long transactions, locks, load), then start the cutover again.`,
         },
       );
     if (request.poke !== false)
-      await Promise.all([...new Set(behind.map(({ database }) => database))].map((database) => poke(postgres, database)));
+      await Promise.all([...new Set(behind.map(({ database }) => database))].map((database) => poke(postgres, side, database)));
     await pause(lookEveryMs, undefined, { signal: request.signal });
   }
 }
 
-function refuseHopeless(slots: readonly SlotAt[], behind: readonly SlotAt[]): void {
+const other = { source: 'destination', destination: 'source' } as const satisfies Record<Side, Side>;
+
+function refuseHopeless(side: Side, slots: readonly SlotAt[], behind: readonly SlotAt[]): void {
   if (slots.length === 0)
-    throw new NeedsHuman(
-      'drain.no-slots',
-      'The source has no replication slot of the migration job: nothing tells that the destination has everything.',
-      {
-        remedy: 'Look at the migration job in Database Migration Service; without its slots the copy has to begin anew.',
-      },
-    );
+    throw new NeedsHuman('drain.no-slots', `The ${side} has no replication slot: nothing tells that the ${other[side]} has everything.`, {
+      remedy: 'Look at the migration job in Database Migration Service; without its slots the copy has to begin anew.',
+    });
   const lost = behind.filter(({ walStatus }) => walStatus === 'lost');
   if (lost.length > 0)
     throw new NeedsHuman(
       'drain.slot-lost',
-      `The source has removed WAL that slot ${lost.map(({ slot }) => slot).join(', ')} still needs.`,
+      `The ${side} has removed WAL that slot ${lost.map(({ slot }) => slot).join(', ')} still needs.`,
       {
         remedy: 'The copy has to begin anew: abort, and start with more room for WAL (max_slot_wal_keep_size).',
       },
@@ -89,7 +94,7 @@ function refuseHopeless(slots: readonly SlotAt[], behind: readonly SlotAt[]): vo
 }
 
 /** Commits and so wakes the walsenders; it carries no data and no table knows of it. */
-async function poke(postgres: Postgres, database: string): Promise<void> {
-  const sql = await postgres.database('source', database);
+async function poke(postgres: Postgres, side: Side, database: string): Promise<void> {
+  const sql = await postgres.database(side, database);
   await sql.change(`select pg_logical_emit_message(true, 'pgupgrade', '')`);
 }

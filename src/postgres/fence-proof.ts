@@ -2,10 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { NeedsHuman } from '../errors.ts';
 import { untouchable } from './fence-ledger.ts';
 import { classOf, type SessionSeen, sessionsOf, sessionWords, systemRoles } from './sessions.ts';
-import type { Postgres, Sql } from './types.ts';
+import type { Postgres, Side, Sql } from './types.ts';
 
 export interface ProofRequest {
   readonly postgres: Postgres;
+  /** Absent: the source. */
+  readonly side?: Side;
   readonly databases: readonly string[];
   readonly keep: readonly string[];
   /** Proven readers. */
@@ -29,11 +31,11 @@ const windowMs = 250;
 const stillWithinMs = 3_000;
 
 /**
- * Looks from every side whether somebody could still write on the source: rights of every login role, sessions, prepared
+ * Looks from every side whether somebody could still write on it: rights of every login role, sessions, prepared
  * transactions, the row counters over a window, a login with each password that the bot holds. Changes nothing.
  */
 export async function proveFence(request: ProofRequest): Promise<FenceProof> {
-  const sql = await request.postgres.database('source', 'postgres');
+  const sql = await request.postgres.database(request.side ?? 'source', 'postgres');
   const first = request.watchRows === false ? Promise.resolve('') : counters(request);
   const [rights, prepared, refused] = await Promise.all([openRights(sql, request), preparedTransactions(sql), triedLogins(request)]);
   const still = request.watchRows === false ? undefined : await standStill(request, await first);
@@ -82,10 +84,10 @@ async function preparedTransactions(sql: Sql): Promise<readonly string[]> {
 }
 
 /** Rows written to tables since the statistics began, of each service database; catalogues (autovacuum writes there) left out. */
-async function counters({ postgres, databases }: ProofRequest): Promise<string> {
+async function counters({ postgres, databases, side = 'source' }: ProofRequest): Promise<string> {
   const sums = await Promise.all(
     databases.map(async (database) => {
-      const sql = await postgres.database('source', database);
+      const sql = await postgres.database(side, database);
       const [row] = await sql.look<{ sum: string }>(
         'select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::text as sum from pg_stat_user_tables',
       );
@@ -113,13 +115,14 @@ async function triedLogins({
   databases,
   logins,
   readers,
+  side = 'source',
 }: ProofRequest): Promise<{ readonly gaps: readonly string[]; readonly tried: readonly string[] }> {
   const gaps: string[] = [];
   const tried: string[] = [];
   for (const { user, password } of logins.filter((login) => !readers.includes(login.user)))
     for (const database of databases) {
       try {
-        const session = await postgres.login('source', database, user, password);
+        const session = await postgres.login(side, database, user, password);
         await session.end();
         gaps.push(`${user} can log in to database ${database}`);
       } catch (error) {

@@ -6,10 +6,12 @@ import { identifier } from './identifiers.ts';
 import { join, majorVersion, notYetMemberOf } from './membership.ts';
 import { whyItMightWrite } from './reader-proof.ts';
 import { classOf, endSessions, letConnectingFinish, type SessionRules, sessionsOf, sessionWords, systemRoles } from './sessions.ts';
-import type { Postgres, Sql } from './types.ts';
+import type { Postgres, Side, Sql } from './types.ts';
 
 export interface FenceRequest {
   readonly postgres: Postgres;
+  /** Which instance is closed; absent: the source. */
+  readonly side?: Side;
   readonly run: string;
   /** The service's databases: their row counters must stand still; proven readers keep CONNECT on them. */
   readonly databases: readonly string[];
@@ -40,16 +42,17 @@ const rounds = 5;
 const goneWithinMs = 5_000;
 
 /**
- * Closes the source to everybody but the migration: ledger, CONNECT, NOLOGIN, sessions ended twice, and the proof; again
+ * Closes an instance to everybody but the migration and the way back: ledger, CONNECT, NOLOGIN, sessions ended twice, and the proof; again
  * from the ledger on while the proof finds a gap that another round can close (an owner who gave himself back CONNECT from a
  * session that was still open, a role made meanwhile). Runs as the bot's user in database `postgres`: databases and roles
  * are shared by all databases. What stays open: NeedsHuman `fence.open`; the caller gives the writes back.
  */
 export async function fence(request: FenceRequest): Promise<Fenced> {
   const { postgres, databases, keep } = request;
-  const sql = await postgres.database('source', 'postgres');
+  const side = request.side ?? 'source';
+  const sql = await postgres.database(side, 'postgres');
   const verdicts = await Promise.all(
-    request.readers.map(async (role) => [role, await whyItMightWrite(postgres, role, databases)] as const),
+    request.readers.map(async (role) => [role, await whyItMightWrite(postgres, side, role, databases)] as const),
   );
   const readers = verdicts.flatMap(([role, why]) => (why === undefined ? [role] : []));
   const fencedReaders = Object.fromEntries(verdicts.flatMap(([role, why]) => (why === undefined ? [] : [[role, why]])));
@@ -76,7 +79,7 @@ export async function fence(request: FenceRequest): Promise<Fenced> {
     const proof = await proveFence({ ...request, readers, disconnected: [...disconnected] });
     if (proof.gaps.length === 0) return { proof, ledger, disconnected: [...disconnected], readers, fencedReaders };
     if (round >= rounds || !proof.closable)
-      throw new NeedsHuman('fence.open', `The source is not closed to writers: ${proof.gaps.join('; ')}.`, {
+      throw new NeedsHuman('fence.open', `The ${side} is not closed to writers: ${proof.gaps.join('; ')}.`, {
         remedy: 'End or stop what is named, then start the cutover again; the writes are given back meanwhile.',
       });
   }

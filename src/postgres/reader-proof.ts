@@ -1,4 +1,4 @@
-import type { Postgres } from './types.ts';
+import type { Postgres, Side } from './types.ts';
 
 /** Roles through which a member could write, or let others write, whatever the tables' own rights say. */
 const powerful = [
@@ -17,8 +17,13 @@ const powerful = [
  * the database, a SECURITY DEFINER function (it writes with its owner's rights), a foreign server. Large objects
  * and temporary tables do not count: neither is the service's data, and neither is replicated.
  */
-export async function whyItMightWrite(postgres: Postgres, role: string, databases: readonly string[]): Promise<string | undefined> {
-  const home = await postgres.database('source', 'postgres');
+export async function whyItMightWrite(
+  postgres: Postgres,
+  side: Side,
+  role: string,
+  databases: readonly string[],
+): Promise<string | undefined> {
+  const home = await postgres.database(side, 'postgres');
   const [all] = await home.look<{ why: string | null }>(
     `with mine as (select r.* from pg_roles r, pg_roles me where me.rolname = $1 and (r.oid = me.oid or pg_has_role(me.oid, r.oid, 'MEMBER')))
      select coalesce(
@@ -33,7 +38,7 @@ export async function whyItMightWrite(postgres: Postgres, role: string, database
   );
   if (all?.why) return all.why;
   for (const database of databases) {
-    const sql = await postgres.database('source', database);
+    const sql = await postgres.database(side, database);
     const [found] = await sql.look<{ why: string | null }>(
       `with mine as (select r.oid, r.rolname from pg_roles r, pg_roles me where me.rolname = $1 and pg_has_role(me.oid, r.oid, 'MEMBER')),
             spaces as (select n.oid, n.nspname from pg_namespace n where n.nspname !~ '^pg_' and n.nspname <> 'information_schema')

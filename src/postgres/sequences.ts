@@ -77,9 +77,9 @@ export function nextOf({ last, called, increment }: Pick<SequenceState, 'last' |
   return called ? BigInt(last) + BigInt(increment) : BigInt(last);
 }
 
-/** Compares every sequence of the service's databases; changes nothing. */
-export async function lookAtSequences(postgres: Postgres, databases: readonly string[]): Promise<SequenceLook> {
-  const looks = await Promise.all(databases.map((database) => lookAtDatabase(postgres, database)));
+/** Compares every sequence of the service's databases with those of `from`; changes nothing. */
+export async function lookAtSequences(postgres: Postgres, databases: readonly string[], from: Side = 'source'): Promise<SequenceLook> {
+  const looks = await Promise.all(databases.map((database) => lookAtDatabase(postgres, database, from)));
   return {
     raises: looks.flatMap(({ raises }) => raises),
     compared: looks.reduce((sum, { compared }) => sum + compared, 0),
@@ -96,7 +96,9 @@ export async function raiseSequences(
   postgres: Postgres,
   databases: readonly string[],
   joined: (side: Side, roles: readonly string[]) => Promise<void>,
+  from: Side = 'source',
 ): Promise<SequenceLook> {
+  const to = otherSide(from);
   const joinOwners = async (side: Side, owners: readonly string[]) => {
     if (owners.length === 0) return;
     const sql = await postgres.database(side, 'postgres');
@@ -105,18 +107,18 @@ export async function raiseSequences(
     await join(sql, missing);
   };
   const ownersOf = ({ unreadable }: SequenceLook, side: Side) => unreadable.filter((one) => one.side === side).map(({ owner }) => owner);
-  let look = await lookAtSequences(postgres, databases);
+  let look = await lookAtSequences(postgres, databases, from);
   if (look.unreadable.length > 0) {
     await joinOwners('source', ownersOf(look, 'source'));
     await joinOwners('destination', ownersOf(look, 'destination'));
-    look = await lookAtSequences(postgres, databases);
+    look = await lookAtSequences(postgres, databases, from);
   }
   await joinOwners(
-    'destination',
+    to,
     look.raises.map(({ owner }) => owner),
   );
   for (const database of new Set(look.raises.map((raise) => raise.database))) {
-    const sql = await postgres.database('destination', database);
+    const sql = await postgres.database(to, database);
     const raises = look.raises.filter((raise) => raise.database === database);
     await sql.change(`select setval(s.name::regclass, s.value, false) from unnest($1::text[], $2::bigint[]) as s (name, value)`, [
       raises.map(({ sequence }) => sequence),
@@ -126,12 +128,17 @@ export async function raiseSequences(
   return look;
 }
 
-async function lookAtDatabase(postgres: Postgres, database: string): Promise<SequenceLook> {
-  const [source, destination] = await Promise.all([postgres.database('source', database), postgres.database('destination', database)]);
+function otherSide(side: Side): Side {
+  return side === 'source' ? 'destination' : 'source';
+}
+
+async function lookAtDatabase(postgres: Postgres, database: string, from: Side): Promise<SequenceLook> {
+  const to = otherSide(from);
+  const [source, destination] = await Promise.all([postgres.database(from, database), postgres.database(to, database)]);
   const [ours, theirs, columns] = await Promise.all([sequenceStates(source), sequenceStates(destination), columnMaxima(destination)]);
   const unreadable = [
-    ...ours.filter(({ readable }) => !readable).map(({ owner }) => ({ side: 'source' as const, owner })),
-    ...[...theirs.filter(({ readable }) => !readable), ...columns.unreadable].map(({ owner }) => ({ side: 'destination' as const, owner })),
+    ...ours.filter(({ readable }) => !readable).map(({ owner }) => ({ side: from, owner })),
+    ...[...theirs.filter(({ readable }) => !readable), ...columns.unreadable].map(({ owner }) => ({ side: to, owner })),
   ];
   if (unreadable.length > 0) return { raises: [], compared: 0, notes: [], unreadable };
   const known = new Map(theirs.map((state) => [qualified(state.schema, state.name), state]));
@@ -141,12 +148,12 @@ async function lookAtDatabase(postgres: Postgres, database: string): Promise<Seq
     const sequence = qualified(state.schema, state.name);
     const there = known.get(sequence);
     if (!there) {
-      notes.push(`${sequence} of database ${database} is not on the destination`);
+      notes.push(`${sequence} of database ${database} is not on the ${to}`);
       continue;
     }
     const next = nextOf(state);
     if (!state.cycle && (next > BigInt(state.max) || next < BigInt(state.min)))
-      notes.push(`${sequence} of database ${database} has no value left on the source either`);
+      notes.push(`${sequence} of database ${database} has no value left on the ${from} either`);
     const raise = raiseTo(state, there, columns.maxima.get(sequence) ?? null);
     if (raise)
       raises.push({

@@ -6,7 +6,7 @@ import type { Sql } from './types.ts';
 
 /**
  * Takes the fence down: LOGIN, every CONNECT as it was by the same grantor, the bot's memberships. Needs nothing but the
- * ledger and a session of the bot's user in database `postgres` of the source. Harmless where half of the fence was
+ * ledger and a session of the bot's user in database `postgres` of the fenced instance. Harmless where half of the fence was
  * never put up or is down already; databases and roles that are gone meanwhile are left out.
  * What does not come out as recorded: NeedsHuman `fence.not-restored`.
  */
@@ -28,7 +28,7 @@ export async function unfence(sql: Sql, run: string, ledger: FenceLedger): Promi
   if (left.length > 0)
     throw new NeedsHuman(
       'fence.not-restored',
-      `CONNECT on ${left.map(({ entry }) => `database ${entry.name}`).join(', ')} of the source is not as it was before the fence.`,
+      `CONNECT on ${left.map(({ entry }) => `database ${entry.name}`).join(', ')} of the ${sql.side} is not as it was before the fence.`,
       {
         remedy: `Restore it by hand from the ledger (${left.map(({ entry }) => `${entry.name}: ${entry.acl ?? 'the default'}`).join('; ')}), then press Retry.`,
       },

@@ -46,15 +46,16 @@ export function requestFor(target: Compared, live: boolean) {
 
 /**
  * Compares source and destination as a member of every owner, and puts the figures into the ledger under `verdict`,
- * `more` beside them. A verdict with differences is what the step's next look finds (`takeJudged`).
+ * `more` beside them; `other` asks for something else than usual. A verdict with differences is what the step's next look finds (`takeJudged`).
  */
 export async function compareForRun(
   { target, postgres, validator }: { readonly target: Compared; readonly postgres: Postgres; readonly validator: Validator },
   run: Ledger,
   live: boolean,
   more: Readonly<Record<string, unknown>> = {},
+  other: Partial<CompareRequest> = {},
 ): Promise<void> {
-  const request = requestFor(target, live);
+  const request = { ...requestFor(target, live), ...other };
   const verdict = await asMemberOfOwners(
     postgres,
     request.databases,

@@ -118,11 +118,11 @@ async function abortIsRefusedOnceIrreversible(stage: Stage): Promise<void> {
     throw new Error(`an abort must be ${passed(state) ? 'refused' : 'possible'}, the engine says ${JSON.stringify(decision)}`);
 }
 
-/** An irreversible step has begun. */
+/** An irreversible step of the leg has begun. */
 function passed(state: RunState): boolean {
-  return state.steps.some(({ id, attempts }) => {
+  return state.steps.some(({ id, leg, attempts }) => {
     const { undo } = stepOf(id);
-    return attempts > 0 && typeof undo === 'object' && 'irreversible' in undo;
+    return leg === state.leg.name && attempts > 0 && typeof undo === 'object' && 'irreversible' in undo;
   });
 }
 

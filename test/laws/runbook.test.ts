@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { fixtures } from './fixtures.ts';
 import { lawOf, obey } from './law.ts';
-import { onDestination, until } from './outsider.ts';
-import { openStage, type Stage, steps } from './stage.ts';
+import { flow, onDestination, until } from './outsider.ts';
+import { legs, openStage, type Stage, stepOf, steps } from './stage.ts';
 
 /** One world walks the whole runbook under write load; every step obeys the law of its undo. */
 let stage: Stage;
@@ -23,21 +23,44 @@ it('every step has a fixture, and every fixture a step', () => {
   expect(Object.keys(fixtures)).toEqual(steps.map(({ id }) => id));
 });
 
-describe('the laws of', () => {
-  for (const step of steps) {
-    const fixture = fixtures[step.id] ?? {};
-    it(`${step.id} (${lawOf(step, fixture)})`, async (context) => {
+function walk(leg: keyof typeof legs): void {
+  for (const id of legs[leg]) {
+    const step = stepOf(id);
+    const fixture = fixtures[id] ?? {};
+    it(`${id} (${lawOf(step, fixture)})`, async (context) => {
       context.skip(broken !== undefined, `${broken} broke its law`);
-      broken = step.id;
+      broken = id;
       await obey(stage, step, fixture);
       broken = undefined;
     });
   }
+}
+
+describe('the laws of the upgrade', () => {
+  walk('upgrade');
 
   it('the whole: nothing that was acknowledged is lost, nothing is doubled', async (context) => {
     context.skip(broken !== undefined, `${broken} broke its law`);
     const seen = await stage.world.watch.count(onDestination(stage.world), () => true);
     expect(seen.acknowledged).toBeGreaterThan(100);
+    expect(seen).toMatchObject({ lost: [], doubled: 0 });
+  });
+});
+
+describe('the laws of the retirement', () => {
+  it('begins with the run that has finished', async (context) => {
+    context.skip(broken !== undefined, `${broken} broke its law`);
+    await stage.append({ type: 'run.finished' });
+    await stage.append({ type: 'leg.begun', leg: 'retire', by: 'U0OPERATOR', reason: '', steps: legs.retire });
+    expect(await stage.state()).toMatchObject({ status: 'running', current: legs.retire[0] });
+  });
+  walk('retire');
+
+  it('the old instance is gone, its last backup said, and the new one serves', async (context) => {
+    context.skip(broken !== undefined, `${broken} broke its law`);
+    expect(stage.world.servers.fleet.list().map(({ name }) => name)).toEqual([onDestination(stage.world).name]);
+    await flow('inapp-', onDestination)(stage);
+    const seen = await stage.world.watch.count(onDestination(stage.world), () => true);
     expect(seen).toMatchObject({ lost: [], doubled: 0 });
   });
 });

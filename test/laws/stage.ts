@@ -9,7 +9,7 @@ import { parseRuntime } from '../../src/config/runtime.ts';
 import type { Execution } from '../../src/engine/execution.ts';
 import type { FactBody, RunHeader } from '../../src/engine/facts.ts';
 import { fold } from '../../src/engine/fold.ts';
-import { shapeOf, stepsOf } from '../../src/engine/shape.ts';
+import { idsOf, shapeOf, stepsOf } from '../../src/engine/shape.ts';
 import type { RunState } from '../../src/engine/state.ts';
 import type { RunView, Step } from '../../src/engine/step.ts';
 import { openSession } from '../../src/engine/view.ts';
@@ -21,6 +21,8 @@ import { memoryLog } from '../support/memory-log.ts';
 export const environment = 'staging';
 export const shape = shapeOf(runbook);
 export const steps = runbook.flatMap((phase) => phase.steps);
+/** The ids of one leg, in order. */
+export const legs = { upgrade: idsOf(shape, 'upgrade'), rollback: idsOf(shape, 'rollback'), retire: idsOf(shape, 'retire') };
 /** Longer than any step here is tried again. */
 const patienceMs = 60_000;
 const hourMs = 3_600_000;
@@ -58,7 +60,7 @@ export async function openStage(uid: string): Promise<Stage> {
     to: 17,
     by: 'U0OPERATOR',
     channel: 'C0MIGRATION',
-    steps: shape.map(({ id }) => id),
+    steps: legs.upgrade,
     format: 1,
   };
   const { log, acquire } = memoryLog([{ type: 'run.started', ...header }], async () => undefined);

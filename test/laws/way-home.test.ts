@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { giveBack } from '../../src/engine/give-back.ts';
-import { abort, retry } from '../../src/engine/moves.ts';
-import { next } from '../../src/engine/next.ts';
-import { undoStep } from '../../src/engine/undo.ts';
+import { abort } from '../../src/engine/moves.ts';
 import { fixtures } from './fixtures.ts';
-import { approve, carryOut, phases } from './law.ts';
+import { carryOut, phases } from './law.ts';
 import { flow, onSource } from './outsider.ts';
 import { picture } from './picture.ts';
 import { openStage, type Stage, shape, steps } from './stage.ts';
+import { undoEverything } from './way-back-home.ts';
 
 /**
  * A run is carried out up to the last step before the point of no return and then aborted: the engine gives the writes
@@ -25,27 +23,6 @@ beforeAll(async () => {
 });
 afterAll(async () => stage?.close());
 
-/** Until the run asks for nothing more; answers the steps that were undone, latest first. */
-async function undoEverything(): Promise<readonly string[]> {
-  const undone: string[] = [];
-  for (;;) {
-    const state = await stage.state();
-    const move = next(state, shape);
-    if (move.do === 'give-back') await stage.execute('give-back', giveBack);
-    else if (move.do === 'undo') {
-      await phases({ id: move.step })('undo', () => stage.execute(move.step, (execution) => undoStep(execution, move.step)));
-      undone.push(move.step);
-    } else if (state.gate) await approve(stage, state.gate);
-    else if (state.blocked?.code === 'workloads.by-hand') {
-      fixtures[state.blocked.step]?.personUndoes?.(stage);
-      const again = retry(state, 'U0OPERATOR');
-      if (again.kind === 'facts') await stage.append(...again.facts);
-    } else if (move.do === 'end') return undone;
-    else
-      throw new Error(`the undo stops: ${JSON.stringify(move)} ${state.blocked?.code}: ${state.blocked?.reason} ${state.blocked?.remedy}`);
-  }
-}
-
 describe('a run that is aborted before its point of no return', () => {
   it('comes so far', async () => {
     for (const step of steps.slice(0, last)) await phases(step)('apply', () => carryOut(stage, step.id, fixtures[step.id] ?? {}));
@@ -57,7 +34,7 @@ describe('a run that is aborted before its point of no return', () => {
     const decision = abort(await stage.state(), shape, 'U0OPERATOR', 'the law asks');
     if (decision.kind !== 'facts') throw new Error(decision.kind);
     await stage.append(...decision.facts);
-    const undone = await undoEverything();
+    const undone = await undoEverything(stage);
     expect([...new Set(undone)]).toEqual(begun.filter((id) => undone.includes(id)).reverse());
     expect(undone).toContain('create-destination');
     for (const app of ['inapp-web', 'inapp-worker', 'adhoc']) await flow(app, onSource)(stage);

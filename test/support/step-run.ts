@@ -25,6 +25,7 @@ export function recordingRun(
     uid: request.uid,
     service: request.service ?? 'inapp',
     environment: request.environment ?? 'staging',
+    leg: 'upgrade',
     from: request.from ?? 15,
     to: request.to ?? 17,
     signal: request.signal ?? new AbortController().signal,

@@ -1,10 +1,9 @@
 import type { types } from '@slack/bolt';
+import { rollback } from '../../engine/legs.ts';
 import { abort, pause } from '../../engine/moves.ts';
 import type { RunbookShape, RunState } from '../../engine/state.ts';
 import { button } from './blocks.ts';
 import { type RunViewData, runId, titleOf } from './face.ts';
-
-const ended = new Set(['nothing', 'finished', 'aborted']);
 
 /** May a person still stop this run and take it back? Asked of the rule that decides the click. */
 export function mayAbort(state: RunState, shape: RunbookShape): boolean {
@@ -13,7 +12,8 @@ export function mayAbort(state: RunState, shape: RunbookShape): boolean {
 
 /** The buttons of the board: only what would be accepted now. They carry ids; the log decides when one is pressed. */
 export function legalMoves({ state, shape }: Pick<RunViewData, 'state' | 'shape'>): readonly types.Button[] {
-  if (ended.has(state.status)) return [];
+  if (!state.header) return [];
+  if (state.endedAt !== undefined) return rollbackButton(state, shape);
   const run = runId(state);
   const buttons: types.Button[] = [];
   if (state.blocked) buttons.push(...failureButtons(state, shape));
@@ -26,7 +26,22 @@ export function legalMoves({ state, shape }: Pick<RunViewData, 'state' | 'shape'
     button({ id: 'run:handoff', label: '🤝 Hand over…', value: run }),
   );
   if (mayAbort(state, shape)) buttons.push(button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' }));
-  return buttons;
+  return [...buttons, ...rollbackButton(state, shape)];
+}
+
+/** The way to the old instance: once the promotion was called, and as long as the run can go back by what it armed. */
+export function rollbackButton(state: RunState, shape: RunbookShape): readonly types.Button[] {
+  if (!state.promotionCalled || rollback(state, shape, 'bot', 'a reason').kind !== 'facts') return [];
+  const writesOff = state.writesOffSince !== undefined;
+  if (!writesOff && state.steps.find(({ id }) => id === 'arm-way-back')?.status !== 'done') return [];
+  return [
+    button({
+      id: 'run:rollback',
+      label: writesOff ? '↩ Return to the source…' : '↩ Roll back…',
+      value: runId(state),
+      style: 'danger',
+    }),
+  ];
 }
 
 /** Retry, Skip where the step allows it. */

@@ -1,7 +1,7 @@
 import type { Fact } from '../../engine/facts.ts';
 import type { RunState } from '../../engine/state.ts';
 import { actions, button, context, type Message, message, section } from './blocks.ts';
-import { failureButtons, mayAbort } from './buttons.ts';
+import { failureButtons, mayAbort, rollbackButton } from './buttons.ts';
 import { type RunViewData, runId, titleOf } from './face.ts';
 import { clock, writesSentence } from './status.ts';
 import { code, people, safe, time, who } from './text.ts';
@@ -23,6 +23,7 @@ export function renderFailure(failed: Stopped, index: number, then: RunState, vi
   const buttons = [
     ...failureButtons(view.state, view.shape),
     ...(mayAbort(view.state, view.shape) ? [button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' })] : []),
+    ...rollbackButton(view.state, view.shape),
   ];
   return message(`${run} ${verb} ${title}: ${what} ${writes}`, [
     section(`❌ *${run} ${verb} ${title}*${attempt > 1 ? ` (attempt ${attempt})` : ''}`),
@@ -44,14 +45,15 @@ function standing(failed: Stopped): string {
 
 function meaning(state: RunState, shape: RunViewData['shape']): string {
   const skip = state.blocked?.skippable ? '; Skip goes on without it' : '';
+  const back = rollbackButton(state, shape).length > 0 ? '; going back opens the old instance again, after people approve it' : '';
   const abort = mayAbort(state, shape) ? '; Abort takes the steps back, latest first' : '';
-  return `Retry looks again and does only what is missing${skip}${abort}`;
+  return `Retry looks again and does only what is missing${skip}${abort}${back}`;
 }
 
 function answers(fact: Fact, step: string): boolean {
   if (fact.type === 'retry.requested' || fact.type === 'step.skipped' || fact.type === 'step.done' || fact.type === 'step.undone')
     return fact.step === step;
-  return fact.type === 'abort.requested' || fact.type === 'undo.begun' || fact.type === 'give-back.begun';
+  return fact.type === 'abort.requested' || fact.type === 'undo.begun' || fact.type === 'give-back.begun' || fact.type === 'leg.begun';
 }
 
 function answerWords(fact: Fact): string {
@@ -64,6 +66,8 @@ function answerWords(fact: Fact): string {
       return `🛑 ${who(fact.by)} aborted the run ${time(fact.at)} · ${safe(fact.reason)}`;
     case 'give-back.begun':
       return `↩ the writes are given back ${time(fact.at)} · ${safe(fact.reason)}`;
+    case 'leg.begun':
+      return `↩ ${who(fact.by)} asked for the way back ${time(fact.at)} · ${safe(fact.reason)}`;
     case 'undo.begun':
       return `↩ the steps are taken back ${time(fact.at)}`;
     default:

@@ -63,6 +63,13 @@ function formOf(action: string, value: string): Form | undefined {
         say: 'It is a line in the thread and in the report.',
         fields: [{ id: 'text', label: 'Note', hint: 'Everybody in the channel reads it', kind: { is: 'lines' } }],
       };
+    case 'run:rollback':
+      return {
+        title: `Roll ${run} back`,
+        submit: 'Go back',
+        say: 'The way back is looked at first, then people are asked before anything is stopped.',
+        fields: [{ id: 'typed', label: `Type ${run} to confirm`, hint: 'The name of the run', multiline: false }, reason],
+      };
     case 'task:answer':
       return {
         title: 'Done',

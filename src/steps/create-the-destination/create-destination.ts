@@ -79,21 +79,26 @@ export const createDestination: Step<Needs> = {
       });
   },
 
-  async undo({ target, cloudSql }, run) {
-    if (run.recall('made') !== true) return;
-    const existing = await cloudSql.instance(target.destination);
-    if (existing) {
-      const running = await cloudSql.runningOperations(target.destination);
-      for (const operation of running) if (operation.name) await cloudSql.wait(operation.name, { ...slow, signal: run.signal });
-      if (existing.settings?.deletionProtectionEnabled)
-        await cloudSql.wait(await cloudSql.patchInstance(target.destination, { settings: { deletionProtectionEnabled: false } }), {
-          ...slow,
-          signal: run.signal,
-        });
-      await cloudSql.wait(await cloudSql.deleteInstance(target.destination), { ...slow, signal: run.signal });
-    }
-    const master = masterName(target.destination);
-    if (await cloudSql.instance(master)) await cloudSql.wait(await cloudSql.deleteInstance(master), { ...slow, signal: run.signal });
+  undo: {
+    ask: 'Delete the promoted instance, which was rolled back? What was written there is on the old instance.',
+    askIf: { when: 'in a rollback, when it is promoted,', is: (run) => run.leg === 'rollback' && run.recall('made') === true },
+    keep: 'it is closed to writers and costs money; delete it by hand before the next attempt',
+    async undo({ target, cloudSql }, run) {
+      if (run.recall('made') !== true) return;
+      const existing = await cloudSql.instance(target.destination);
+      if (existing) {
+        const running = await cloudSql.runningOperations(target.destination);
+        for (const operation of running) if (operation.name) await cloudSql.wait(operation.name, { ...slow, signal: run.signal });
+        if (existing.settings?.deletionProtectionEnabled)
+          await cloudSql.wait(await cloudSql.patchInstance(target.destination, { settings: { deletionProtectionEnabled: false } }), {
+            ...slow,
+            signal: run.signal,
+          });
+        await cloudSql.wait(await cloudSql.deleteInstance(target.destination), { ...slow, signal: run.signal });
+      }
+      const master = masterName(target.destination);
+      if (await cloudSql.instance(master)) await cloudSql.wait(await cloudSql.deleteInstance(master), { ...slow, signal: run.signal });
+    },
   },
 };
 

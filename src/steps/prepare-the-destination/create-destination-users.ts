@@ -60,7 +60,8 @@ export const createDestinationUsers: Step<Needs> = {
   },
 
   async undo({ target, cloudSql }, run) {
-    if (!(await cloudSql.instance(target.destination))) return;
+    // After a rollback the promoted instance is closed and goes as a whole.
+    if (run.leg === 'rollback' || !(await cloudSql.instance(target.destination))) return;
     const present = new Set((await cloudSql.users(target.destination)).map(({ name }) => name));
     for (const name of run.recall<readonly string[]>('made') ?? [])
       if (present.has(name))

@@ -30,7 +30,8 @@ export const grantDestinationRoles: Step<Needs> = {
   },
 
   async undo({ target, postgres, cloudSql }, run) {
-    if (!(await cloudSql.instance(target.destination))) return;
+    // After a rollback the promoted instance is closed and goes as a whole.
+    if (run.leg === 'rollback' || !(await cloudSql.instance(target.destination))) return;
     let memberships = run.recall<readonly Membership[]>('memberships') ?? [];
     const present = await postgres.databases('destination');
     for (const [database, { schemas }] of Object.entries(target.databases)) {

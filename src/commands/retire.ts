@@ -1,0 +1,17 @@
+import { retire as decide } from '../engine/legs.ts';
+import type { Verb } from './context.ts';
+import { demand } from './roles.ts';
+import { change, chooseRun } from './runs.ts';
+
+export const retire: Verb = {
+  name: 'retire',
+  usage: 'retire <run|environment> ["why"]',
+  does: 'ends the way back of a finished run and deletes the old instance, each after a question of its own',
+  need: 'operator',
+  group: 'Run',
+  run: async (context, invocation) => {
+    const chosen = await chooseRun(context, invocation, { ended: true });
+    await demand(context, chosen.service, 'operator', 'retire the old instance');
+    return change(context, chosen.run, (state) => decide(state, context.shape, context.actor.id, chosen.rest.join(' ')));
+  },
+};

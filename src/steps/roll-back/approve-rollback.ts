@@ -1,0 +1,65 @@
+import type { Clients } from '../../clients.ts';
+import { blocked, type Step, todo } from '../../engine/step.ts';
+import { estimate } from '../../postgres/cutover-estimate.ts';
+import { bytesText } from '../../postgres/lag.ts';
+import { lookAtWayBack } from '../../postgres/way-back.ts';
+import type { VerdictRecord } from '../../validator/verdict-report.ts';
+import { held, stopped } from '../../workloads/order.ts';
+import { lookAtReplicas } from '../../workloads/replicas.ts';
+
+type Needs = Pick<Clients, 'target' | 'postgres' | 'workloads'>;
+
+/** The card of the way back: what is stopped, what comes along, and for about how long writes are off. */
+export const approveRollback: Step<Needs> = {
+  id: 'approve-rollback',
+  title: 'Go or no-go: stop the writes and go back',
+  impact: 'writes-stop',
+  gate: { question: 'Stop the writes now and go back to the old instance?' },
+  writeStop: 'gate',
+
+  async check({ target, postgres, workloads }, run) {
+    const names = [...stopped(target, 'first'), ...stopped(target, 'rest'), ...held(target).map(({ name }) => name)];
+    const { undoneBy } = await lookAtReplicas(
+      workloads,
+      names.map((name) => ({ name, replicas: 0 })),
+    );
+    if (undoneBy.length > 0)
+      return blocked(
+        'workloads.undone',
+        `Stopping the services would be undone: ${undoneBy.join('; ')}.`,
+        'Suspend what is named, then press Retry.',
+      );
+    const databases = Object.keys(target.databases);
+    const verdict = run.recall<VerdictRecord>('verdict', 'validate') ?? run.recall<VerdictRecord>('verdict', 'validate-live');
+    const predicted = estimate({
+      stops: names.length,
+      databases: databases.length,
+      lagBytes: 0,
+      validationMs: verdict?.durationMs ?? 0,
+    });
+    const wayBack = await lookAtWayBack({ postgres, uid: run.uid, databases });
+    const armed = wayBack.some(({ subscription }) => subscription !== 'none');
+    return todo(
+      [
+        `stop ${names.join(', ') || 'nobody (the fence does it)'}, close ${target.destination} to writers, open ${target.source}`,
+        armed
+          ? `what was written on ${target.destination} comes along; every row is compared before ${target.source} is opened`
+          : `nothing may have been written on ${target.destination}: every row is compared before ${target.source} is opened`,
+        `deadline ${seconds(target.cutover.deadline)} until ${target.source} is opened; else the writes are given back on ${target.destination}`,
+        `lag at most ${bytesText(target.cutover.maxLag)}`,
+      ],
+      {
+        shown: [
+          `${target.source} is opened after about ${seconds(predicted.untilCallMs)} (${predicted.parts.join(', ')})`,
+          'afterwards what the upgrade changed there is taken back: constraints, users, settings',
+        ],
+      },
+    );
+  },
+
+  undo: { keep: 'an approval changes nothing' },
+};
+
+function seconds(ms: number): string {
+  return ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`;
+}

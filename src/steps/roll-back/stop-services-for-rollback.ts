@@ -1,0 +1,63 @@
+import type { Clients } from '../../clients.ts';
+import { blocked, done, type Step, task, todo } from '../../engine/step.ts';
+import { held, stopped } from '../../workloads/order.ts';
+import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
+
+type Needs = Pick<Clients, 'target' | 'workloads'>;
+
+/** All at once: whatever is worked off halfway is worked off on the old instance. */
+export const stopServicesForRollback: Step<Needs> = {
+  id: 'stop-services-for-rollback',
+  title: 'Stop the services',
+  impact: 'writes-stop',
+  writeStop: 'within',
+  waitsFor: 'pods',
+
+  async check({ target, workloads }, run) {
+    const names = namesOf(target);
+    const look = await lookAtReplicas(
+      workloads,
+      names.map((name) => ({ name, replicas: 0 })),
+    );
+    if (look.changes.length > 0 && look.undoneBy.length > 0)
+      return blocked(
+        'workloads.undone',
+        `Stopping would be undone: ${look.undoneBy.join('; ')}.`,
+        'Suspend what is named, then start the rollback again.',
+      );
+    if (look.changes.length > 0) return todo(look.changes);
+    if (look.byHand.length > 0 && run.answer === undefined)
+      return task(look.byHand, 'the fence ends what is left and looks that nobody writes');
+    return done(names.length === 0 ? 'the service file stops nobody here' : `${names.join(', ')} at 0 replicas, no pod left`);
+  },
+
+  async apply({ target, workloads }, run) {
+    const names = namesOf(target);
+    await run.record('replicas', await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas')));
+    await run.spend('pods', () =>
+      scaleTo(
+        workloads,
+        names.map((name) => ({ name, replicas: 0 })),
+        run.signal,
+      ),
+    );
+  },
+
+  async undo({ target, workloads }, run) {
+    const names = namesOf(target);
+    const before = run.recall<Record<string, number>>('replicas') ?? {};
+    await scaleTo(
+      workloads,
+      names.flatMap((name) => (before[name] === undefined ? [] : [{ name, replicas: before[name] }])),
+      run.signal,
+    );
+    const byHand =
+      run.answer === undefined ? [] : names.filter((name) => workloads.driver(name) === 'manual').map((name) => `start ${name} again`);
+    await tellByHand(byHand, run);
+  },
+};
+
+/** What was held back during the copy and works on the new instance by now is stopped too. */
+function namesOf(target: Needs['target']): readonly string[] {
+  return [...new Set([...stopped(target, 'first'), ...stopped(target, 'rest'), ...held(target).map(({ name }) => name)])];
+}
