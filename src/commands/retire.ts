@@ -1,4 +1,5 @@
 import { retire as decide } from '../engine/legs.ts';
+import { Refused } from '../errors.ts';
 import type { Verb } from './context.ts';
 import { demand } from './roles.ts';
 import { change, chooseRun } from './runs.ts';
@@ -12,6 +13,11 @@ export const retire: Verb = {
   run: async (context, invocation) => {
     const chosen = await chooseRun(context, invocation, { ended: true });
     await demand(context, chosen.service, 'operator', 'retire the old instance');
+    if (chosen.rest.length === invocation.words.length)
+      throw new Refused(
+        'retire.unnamed',
+        `Name the run to retire its old instance: \`/pgupgrade retire ${chosen.run} "why"\`. Nothing was changed.`,
+      );
     return change(context, chosen.run, (state) => decide(state, context.shape, context.actor.id, chosen.rest.join(' ')));
   },
 };

@@ -68,7 +68,7 @@ function formOf(action: string, value: string): Form | undefined {
         title: `Roll ${run} back`,
         submit: 'Go back',
         say: 'The way back is looked at first, then people are asked before anything is stopped.',
-        fields: [{ id: 'typed', label: `Type ${run} to confirm`, hint: 'The name of the run', multiline: false }, reason],
+        fields: [{ id: 'typed', label: `Type ${run} to confirm`, hint: 'The name of the run', kind: { is: 'line' } }, reason],
       };
     case 'task:answer':
       return {
