@@ -14,7 +14,9 @@ import { openStage, type Stage, shape } from '../support/whole-run.ts';
 const quick = { LOCK_DURATION_MS: '2000', STALLED_INTERVAL_MS: '1000' };
 const runWithinMs = 500_000;
 /** From stop-workers to start-services. */
-const inWriteStop = shape.filter(({ writeStop }) => writeStop !== undefined && writeStop !== 'gate').map(({ id }) => id);
+const inWriteStop = shape
+  .filter(({ leg, writeStop }) => leg === 'upgrade' && writeStop !== undefined && writeStop !== 'gate')
+  .map(({ id }) => id);
 /** So many ms after a step began its worker is stopped, in turn; a step that is done earlier is hit right before its fact. */
 const moments = [5, 40, 100];
 
