@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { observe } from '../../sandbox/observe.ts';
 import { openWorld } from '../../sandbox/world.ts';
+import { idsOf } from '../../src/engine/shape.ts';
 import type { RunState } from '../../src/engine/state.ts';
 import type { VerdictRecord } from '../../src/validator/verdict-report.ts';
 import { doomedWorkers, type Fate } from './doomed-workers.ts';
@@ -56,8 +57,8 @@ export async function killedRun(placeOf: (index: number) => Place): Promise<void
       failed: workers.failed,
     });
     await world.settled('staging');
-    expect([...hit].sort()).toEqual(shape.map(({ id }) => id).sort());
-    expect(facts.flatMap((fact) => (fact.type === 'step.done' ? [fact.step] : []))).toEqual(shape.map(({ id }) => id));
+    expect([...hit].sort()).toEqual([...idsOf(shape, 'upgrade')].sort());
+    expect(facts.flatMap((fact) => (fact.type === 'step.done' ? [fact.step] : []))).toEqual(idsOf(shape, 'upgrade'));
     const observed = await observe(world, 'staging');
     expect(observed).toMatchObject({ lost: [], doubled: 0 });
     expect(observed.acknowledged).toBeGreaterThan(0);
