@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Cluster } from '../../sandbox/types.ts';
+import { fold } from '../../src/engine/fold.ts';
 import type { RunState } from '../../src/engine/state.ts';
 import { ask, constraintDefinition, sequences } from '../support/server-looks.ts';
 import { type Picture, pictureOf } from '../support/source-picture.ts';
-import { openStage, type Stage } from '../support/stage.ts';
+import { openStage, type Stage, shape } from '../support/stage.ts';
 
 /** An upgrade is finished, the service writes on the new instance, and goes back under load with everything that it wrote there. */
 let stage: Stage;
@@ -23,14 +24,11 @@ beforeAll(async () => {
 }, 900_000);
 afterAll(() => stage?.close());
 
-/** What people did by hand they take back by hand: the bot stops there, and goes on when they press Retry. */
+/** The people take back by hand what they did by hand: the run stops there for a moment, and goes on when they press Retry. */
 async function rolledBack(): Promise<RunState> {
-  for (;;) {
-    const byHand = (state: RunState) => state.blocked?.code === 'workloads.by-hand';
-    const state = await stage.until(run, (now) => now.status === 'rolled-back' || byHand(now), 'rolled back');
-    if (state.status === 'rolled-back') return state;
-    await stage.until(run, (now) => !byHand(now), 'the people’s Retry');
-  }
+  const look = async () => fold(await stage.facts(run), shape);
+  await expect.poll(async () => (await look()).status, { timeout: 240_000, interval: 250 }).toBe('rolled-back');
+  return look();
 }
 
 const newWrites = (host: string) => stage.world.ledger.writes().filter(({ server }) => server === host).length;

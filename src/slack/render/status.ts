@@ -73,7 +73,7 @@ export function statusWords(view: Pick<RunViewData, 'state' | 'shape' | 'face'>)
     case 'giving-back':
       return `↩ Giving the writes back · ${safe(state.givingBack?.reason ?? '')}`;
     case 'finished':
-      return '🏁 Finished';
+      return `🏁 Finished${wayBackWords(view)}`;
     case 'aborted':
       return '🛑 Aborted';
     case 'rolled-back':
@@ -83,6 +83,14 @@ export function statusWords(view: Pick<RunViewData, 'state' | 'shape' | 'face'>)
     default:
       return state.status satisfies never;
   }
+}
+
+/** ` · way back armed until …`; when the days are over, what ends it. */
+function wayBackWords({ state, face }: Pick<RunViewData, 'state' | 'face'>): string {
+  const armed = state.steps.some(({ id, status }) => id === 'arm-way-back' && status === 'done');
+  if (!armed || state.endedAt === undefined) return '';
+  const until = time(state.endedAt + face.wayBackDays * 86_400_000, '{date_short_pretty} {time}');
+  return ` · way back armed until ${until}, then \`/pgupgrade retire ${state.header?.run}\``;
 }
 
 /** The write stop's clock: `⛔ Writes off 12 s of 120 s`; undefined while writes are on. */
