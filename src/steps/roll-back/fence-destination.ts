@@ -13,6 +13,8 @@ interface FenceRecord {
 }
 /** The way back still reads. */
 const keep = ['wayback'];
+/** Executions, by their signal, whose own proof is the newest there is. */
+const proven = new WeakSet<AbortSignal>();
 
 /** Nobody writes on the new instance from here on: the same fence, and the same proof, as on the old one at the cutover. */
 export const fenceDestination: Step<Needs> = {
@@ -24,7 +26,10 @@ export const fenceDestination: Step<Needs> = {
 
   async check({ target, postgres }, run) {
     const record = run.recall<FenceRecord | null>('fence');
-    if (record && run.recall<FenceLedger | null>('ledger')) {
+    const ledger = run.recall<FenceLedger | null>('ledger');
+    // The proof that this very execution has just ended is not made a second time: the writes are off.
+    if (record && ledger && proven.delete(run.signal)) return done(`${record.text}; LSN ${record.lsn}`);
+    if (record && ledger) {
       const proof = await proveFence({
         postgres,
         side: 'destination',
@@ -67,6 +72,7 @@ export const fenceDestination: Step<Needs> = {
       }),
     );
     await run.record('fence', { lsn: proof.lsn, disconnected, text: proof.text } satisfies FenceRecord);
+    proven.add(run.signal);
   },
 
   async undo({ postgres }, run) {
