@@ -86,4 +86,34 @@ const apis = Object.entries({ sqladmin, datamigration: read('datamigration__v1')
     ];
   },
 );
+// Of Cloud Resource Manager v3 a single method is answered; its document is not among those that are read above.
+const permissions = {
+  type: 'object',
+  properties: { permissions: { type: 'array', items: { type: 'string' } } },
+  additionalProperties: false,
+};
+const testIamPermissions = {
+  verb: 'POST',
+  path: '/v3/projects/{project}:testIamPermissions',
+  query: [],
+  request: 'TestIamPermissionsRequest',
+  response: 'TestIamPermissionsResponse',
+};
+apis.push([
+  'cloudresourcemanager',
+  object(
+    [
+      ['revision', '"v3"'],
+      ['methods', object([['cloudresourcemanager.projects.testIamPermissions', JSON.stringify(testIamPermissions)]], '    ')],
+      [
+        '$defs',
+        object(
+          [testIamPermissions.request, testIamPermissions.response].map((name) => [name, JSON.stringify(permissions)]),
+          '    ',
+        ),
+      ],
+    ],
+    '  ',
+  ),
+]);
 writeFileSync(process.argv[3] ?? new URL('../sandbox/google/schema.json', import.meta.url), `${object(apis, '')}\n`);

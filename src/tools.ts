@@ -157,6 +157,20 @@ const giveBackWrites: Tool = {
   },
 };
 
+const doctor: Tool = {
+  usage: `doctor [ENVIRONMENT]                       look, read-only, whether everything a run needs is there: exit 0 all well, 1 something is wrong, 2 could not look
+  [--json]; reads the same environment variables as the bot`,
+  options: { json: flag },
+  async run(parsed, variables) {
+    const [{ examine }, { exitCodeOf, printed }] = await Promise.all([import('./doctor/doctor.ts'), import('./doctor/findings.ts')]);
+    const [environment] = parsed.positionals;
+    const findings = await examine({ variables, ...(environment === undefined ? {} : { environment }) });
+    const exitCode = exitCodeOf(findings);
+    console.log(parsed.values['json'] === true ? JSON.stringify({ exitCode, findings }, null, 2) : printed(findings));
+    return exitCode;
+  },
+};
+
 /** What works by itself, by its name on the command line. */
 export const tools: Readonly<Record<string, Tool>> = {
   validate,
@@ -164,4 +178,5 @@ export const tools: Readonly<Record<string, Tool>> = {
   'migrate-roles': migrateRoles,
   'migrate-ownership': migrateOwnership,
   'give-back-writes': giveBackWrites,
+  doctor,
 };

@@ -7,6 +7,7 @@ import { createFaults, type Fault, type Faults } from './fault.ts';
 import { checkedFlags, flagHandlers } from './flags.ts';
 import type { LogEntry } from './log.ts';
 import { createMetadata } from './metadata.ts';
+import { projectHandlers } from './projects.ts';
 import { loadSchemas } from './schema.ts';
 import { secretHandlers } from './secret-manager.ts';
 import { createHttp } from './server.ts';
@@ -86,6 +87,7 @@ export function createGoogle(request: GoogleRequest): GoogleStandIn {
       ...sqlOperationHandlers(google),
       ...flagHandlers,
       ...secretHandlers(google),
+      ...projectHandlers(google),
       ...profileHandlers(google),
       ...jobHandlers(google),
       ...lroHandlers(google),

@@ -69,6 +69,8 @@ export interface State {
   readonly requests: Map<string, string>;
   /** `project/name` */
   readonly secrets: Map<string, SecretState>;
+  /** Permissions that the caller lacks, on any project; only `testIamPermissions` tells. */
+  readonly lacks: Set<string>;
 }
 
 export type GoogleEvent =
@@ -120,6 +122,7 @@ export function emptyState(): State {
     operations: new Map(),
     requests: new Map(),
     secrets: new Map(),
+    lacks: new Set(),
   };
 }
 

@@ -86,7 +86,11 @@ export function createHttpServer(workspace: Workspace, human: Human, sockets: ()
     const token = (request.headers.authorization ?? '').replace(/^Bearer ?/, '') || text(args, 'token');
     const reply = call(url.pathname.slice('/api/'.length), token, args);
     if (reply.lost) request.socket.destroy();
-    else json(response, reply.body, reply.status, reply.retryAfterSeconds ? { 'retry-after': String(reply.retryAfterSeconds) } : {});
+    else
+      json(response, reply.body, reply.status, {
+        ...(reply.retryAfterSeconds ? { 'retry-after': String(reply.retryAfterSeconds) } : {}),
+        ...(reply.scopes ? { 'x-oauth-scopes': reply.scopes } : {}),
+      });
   }
 
   async function humanVerb(response: ServerResponse, name: string, raw: Buffer): Promise<void> {

@@ -12,12 +12,16 @@ export interface ListenOptions {
   readonly team: () => string | undefined;
   /** The channels that the bot serves. */
   readonly channels: () => ReadonlySet<string>;
+  /** The bot's own user: what it posts must never answer itself. */
+  readonly botUser: () => string | undefined;
   /** After how long a command without an answer says that it is still looking. */
   readonly stillMs?: number;
 }
 interface Person {
   readonly id: string;
   readonly team: string | undefined;
+  /** Slack says of itself that it is a bot. */
+  readonly bot: boolean;
 }
 
 /** One listener each for commands, buttons and modals; the tables are on the other side. Gives what waits for work in flight. */
@@ -43,7 +47,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
 
   app.command(/.*/, async ({ command, ack, respond, client }) => {
     await acknowledge(ack, options.log);
-    const person = { id: command.user_id, team: command.team_id };
+    const person = { id: command.user_id, team: command.team_id, bot: isBot(command) };
     const still = setTimeout(
       () => void tell(respond, { text: 'Looking… the answer follows here.' }, options.log),
       options.stillMs ?? 1_500,
@@ -65,7 +69,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
   app.action(/.*/, async ({ action, body, ack, respond, client }) => {
     await acknowledge(ack, options.log);
     if (body.type !== 'block_actions' || !('action_id' in action)) return;
-    const person = { id: body.user.id, team: body.user.team_id ?? body.team?.id };
+    const person = { id: body.user.id, team: body.user.team_id ?? body.team?.id, bot: isBot(body.user) };
     const channel = body.channel?.id ?? '';
     const value = 'value' in action && typeof action.value === 'string' ? action.value : '';
     const reply = await track(
@@ -81,7 +85,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
   app.view(/.*/, async ({ body, view, ack, client }) => {
     const meta = metaOf(view.private_metadata);
     const values = Object.fromEntries(Object.entries(view.state.values).map(([field, inputs]) => [field, typedIn(inputs['value']).trim()]));
-    const person = { id: body.user.id, team: body.user.team_id ?? body.team?.id };
+    const person = { id: body.user.id, team: body.user.team_id ?? body.team?.id, bot: isBot(body.user) };
     const submitted = (actor: Actor) => ({ actor, channel: meta.channel, action: meta.action, value: meta.value, values });
     const errors = options.handlers.problems(submitted({ id: person.id, via: 'slack' }));
     if (Object.keys(errors).length > 0) {
@@ -102,10 +106,22 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
   };
 }
 
+function isBot(said: object): boolean {
+  return ('is_bot' in said && said.is_bot === true) || ('bot_id' in said && typeof said.bot_id === 'string' && said.bot_id !== '');
+}
+
 function admit(person: Person, channel: string, options: ListenOptions): Actor {
+  if (person.bot || person.id === options.botUser() || person.id === 'USLACKBOT' || !/^[UW][A-Z0-9]+$/.test(person.id))
+    throw new Refused(
+      'actor.not-a-person',
+      'Only people can use this bot, because every decision has a name; nothing was changed. Press it yourself.',
+    );
   const team = options.team();
   if (team === undefined || person.team !== team)
-    throw new Refused('actor.other-workspace', 'Only people of this workspace can use this bot; nothing was changed.');
+    throw new Refused(
+      'actor.other-workspace',
+      'Only people of this workspace can use this bot; nothing was changed. Ask a member of this workspace to do it.',
+    );
   const channels = options.channels();
   if (!channels.has(channel))
     throw new Refused(

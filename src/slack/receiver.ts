@@ -50,13 +50,15 @@ export async function startReceiver(options: ReceiverOptions): Promise<RunningRe
   });
   app.error(async (error) => log.error({ error: error.message }, 'a listener failed'));
   let team: string | undefined;
-  const ears = listen(app, { handlers: options.handlers, log, team: () => team, channels: options.channels });
+  let botUser: string | undefined;
+  const ears = listen(app, { handlers: options.handlers, log, team: () => team, botUser: () => botUser, channels: options.channels });
 
   const identity = await patiently(options, async () => {
     const answer = await new webApi.WebClient(token, { ...app.webClientOptions }).auth.test();
     return { team: answer.team_id ?? '', botUser: answer.user_id ?? '' };
   });
   team = identity.team;
+  botUser = identity.botUser;
   await patiently(options, () => app.init());
   await patiently(options, () => (mode.kind === 'http' ? app.start(mode.port) : app.start()));
   log.info({ team: identity.team, mode: mode.kind }, 'listening to Slack');

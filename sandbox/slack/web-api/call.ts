@@ -16,6 +16,8 @@ export interface Reply {
   readonly retryAfterSeconds?: number;
   /** The work was done, but the answer is to get lost on its way. */
   readonly lost?: boolean;
+  /** What the bot token was granted: Slack says it with every answer. */
+  readonly scopes?: string;
 }
 
 /** Gives the function that answers a Web API call: token, name, scope, rate, fault, then the method itself. */
@@ -57,7 +59,8 @@ export function createWebApi(workspace: Workspace): (method: string, token: stri
     const fault = options.faults?.method?.(name, args);
     if (fault && fault !== 'lost') return faulty(fault);
     const body = METHODS[name]?.run(workspace, args) ?? fail('unknown_method');
-    return { status: 200, body, ...(fault === 'lost' ? { lost: true } : {}) };
+    const scopes = token === botToken ? { scopes: workspace.scopes.join(',') } : {};
+    return { status: 200, body, ...scopes, ...(fault === 'lost' ? { lost: true } : {}) };
   }
 
   return (name, token, args) => {
