@@ -5,6 +5,7 @@ import { exhibitsOf } from './exhibits.ts';
 import { judge } from './judged.ts';
 import { csvOf } from './masked-csv.ts';
 import type { ShownColumns } from './masking.ts';
+import { progressLine } from './progress.ts';
 import type { CompareRequest, Expectation, Validator } from './types.ts';
 import { recordOf } from './verdict-report.ts';
 
@@ -56,6 +57,7 @@ export async function compareForRun(
   other: Partial<CompareRequest> = {},
 ): Promise<void> {
   const request = { ...requestFor(target, live), ...other };
+  const began = Date.now();
   const verdict = await asMemberOfOwners(
     postgres,
     request.databases,
@@ -65,8 +67,11 @@ export async function compareForRun(
       validator.compare({
         ...request,
         signal: run.signal,
-        progress: ({ bytes, ofBytes, rows, table }) =>
-          run.progress({ text: `${table}, ${rows} rows compared`, ...(ofBytes > 0 ? { fraction: Math.min(1, bytes / ofBytes) } : {}) }),
+        progress: (done) =>
+          run.progress({
+            text: progressLine(done, Date.now() - began),
+            ...(done.ofBytes > 0 ? { fraction: Math.min(1, done.bytes / done.ofBytes) } : {}),
+          }),
       }),
   );
   const record = recordOf(verdict, request.connections);

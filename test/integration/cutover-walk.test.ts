@@ -6,6 +6,7 @@ import type { Clients } from '../../src/clients.ts';
 import { loadServices } from '../../src/config/load.ts';
 import type { Runtime } from '../../src/config/runtime.ts';
 import type { Observation, RunView, Step } from '../../src/engine/step.ts';
+import { Transient } from '../../src/errors.ts';
 import { clientsOpener, type OpenedClients } from '../../src/open-clients.ts';
 import { runbook } from '../../src/runbook.ts';
 import type { WorkloadState, Workloads } from '../../src/workloads/types.ts';
@@ -166,6 +167,22 @@ async function undo(id: string): Promise<void> {
   const { undo: how } = stepOf(id);
   if (typeof how === 'function') await how(clients, viewOf(stepOf(id)));
 }
+/** The server is ended at once as soon as the step tells of progress; what it fails with names the server, and passes by itself. */
+async function dyingInTheMiddle(instance: string, step: Step<Clients>): Promise<void> {
+  const view = viewOf(step);
+  let killed = false;
+  const failed = step.apply?.(clients, {
+    ...view,
+    progress: () => {
+      const pid = at(instance).pid();
+      if (!killed && pid !== undefined) process.kill(pid, 'SIGQUIT');
+      killed = true;
+    },
+  });
+  await expect(failed).rejects.toThrow(Transient);
+  await expect(failed).rejects.toThrow(/on the destination, database inapp/);
+  await at(instance).restart();
+}
 const admin = (instance: string, text: string) =>
   withSession({ ...at(instance).admin, database: 'inapp' }, async (client) => (await client.query(text)).rows);
 
@@ -180,7 +197,9 @@ describe('the cutover', () => {
   }, 300_000);
 
   it('gives the writes back when it is broken off before the promotion', async () => {
-    await until('validate', 'approve-cutover');
+    await until('synchronize-sequences', 'approve-cutover');
+    await dyingInTheMiddle(destination, stepOf('validate'));
+    await until('validate', 'validate');
     const before = acknowledged[source];
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(acknowledged[source]).toBe(before);
