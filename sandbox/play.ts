@@ -2,11 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { openCast } from './cast.ts';
 import { watchFigures } from './figures.ts';
 import { isGood, prepareToGoBack, type WentBack } from './go-back.ts';
+import { isCaught, whatCameOfIt } from './injected.ts';
 import { narrate } from './narrator.ts';
 import { type Observed, observe, type SpentOn } from './observe.ts';
 import { type DemoOptions, defaultPort } from './options.ts';
 import { openStage } from './stage.ts';
-import { type Injected, tamper } from './tamper.ts';
+import { tamper } from './tamper.ts';
 import type { World } from './world.ts';
 
 /** No run of the demo takes longer without something being wrong. */
@@ -70,7 +71,7 @@ export async function play(options: DemoOptions): Promise<number> {
     const difference = injected?.();
     const caught = injected === undefined || isCaught(difference, runs[0]?.report);
     const ok = good && caught && (wentBack === undefined || isGood(wentBack));
-    if (injected) print(sentence(difference, runs[0]?.report));
+    if (injected) print(`       ${whatCameOfIt(difference, runs[0]?.report)}`);
     if (options.json !== undefined)
       await writeFile(
         options.json,
@@ -126,26 +127,6 @@ function backAgain(back: WentBack): string {
     `       both moves: ${observed.acknowledged} acknowledged writes, ${observed.lost.length} lost, ${observed.doubled} doubled · outages that the pods saw: ${moves.map(({ kind, ms }) => `${kind} ${seconds(ms)}`).join(' + ') || 'none'}`,
     `       schema of ${observed.destination.name}: ${schemaDiffers.length === 0 ? 'as before the upgrade' : `differs: ${schemaDiffers.join(' · ')}`}`,
   ].join('\n');
-}
-
-/** The validation stopped the cutover because of it, nothing was promoted, and people saw the row. */
-function isCaught(injected: Injected | undefined, report: RunReport | undefined): boolean {
-  return (
-    injected !== undefined &&
-    injected.shown.length > 0 &&
-    injected.givenBack &&
-    report?.outages[0]?.end === 'given-back' &&
-    report.troubles.some(({ code }) => code === 'validation.differs')
-  );
-}
-
-function sentence(injected: Injected | undefined, report: RunReport | undefined): string {
-  if (!injected) return '       ❌ no row was changed: the cutover was never asked about';
-  const what = `${injected.table} ${injected.key}, ${injected.column} ${injected.source} → ${injected.destination}`;
-  const [stop] = report?.outages ?? [];
-  return isCaught(injected, report)
-    ? `       ✅ the difference was found before the promotion: ${what}; the writes were given back after ${seconds((stop?.to ?? 0) - (stop?.from ?? 0))}, the channel showed the row, and the second try went through`
-    : `       ❌ the difference did not stop the cutover as it must: ${what}; given back: ${injected.givenBack}, shown: ${injected.shown.length > 0}`;
 }
 
 function print(line: string): void {

@@ -1,21 +1,8 @@
 import pg from 'pg';
 import { buttons } from './cast.ts';
+import type { Injected } from './injected.ts';
 import type { Message } from './slack/types.ts';
 import type { World } from './world.ts';
-
-/** What was done behind the bot's back, and what came of it. */
-export interface Injected {
-  readonly table: string;
-  readonly key: string;
-  readonly column: string;
-  readonly source: string;
-  readonly destination: string;
-  /** The lines of the channel's message that show the row; empty: it was never shown. */
-  readonly shown: readonly string[];
-  /** The channel said that writes are on again before anything was promoted. */
-  readonly givenBack: boolean;
-  readonly repaired: boolean;
-}
 
 /**
  * Changes one row on the new server behind the bot's back once the cutover is asked about, and puts it right and presses
