@@ -18,7 +18,9 @@ interface ComparisonLook {
   readonly tell: (progress: string) => Promise<number>;
   readonly compare: (request: Comparing) => Promise<LookComparison>;
 }
-const beatMs = 2_000;
+const beatMs = 1_000;
+/** Shorter than the lock of a job: whoever takes over the look of a dead worker finds it free. */
+const busyMs = 4_000;
 /** So many words that nobody takes: the asker is gone. */
 const mostUnheard = 5;
 
@@ -35,20 +37,21 @@ export async function compareForLook({ jobs, request, signal, tell, compare }: C
   };
   await look();
   ended.signal.throwIfAborted();
-  if ((await jobs.redis.set(busy, '1', 'PX', beatMs * 5, 'NX')) !== 'OK')
+  if ((await jobs.redis.set(busy, '1', 'PX', busyMs, 'NX')) !== 'OK')
     throw new Refused('validate.busy', `${request.run} is being compared already; wait for that answer, then ask again.`);
   const failed = (error: unknown) => ended.abort(error);
   let text = 'it begins';
   const beat = setInterval(() => {
-    jobs.redis.pexpire(busy, beatMs * 5).catch(failed);
+    jobs.redis.pexpire(busy, busyMs).catch(failed);
     tell(text).then((unheard) => {
       if (unheard > mostUnheard) ended.abort(new Refused('validate.unheard', 'Nobody waits for this comparison any more.'));
     }, failed);
   }, beatMs);
-  const unwatch = await jobs.log.watch((run) => {
-    if (run === request.run) look().catch(failed);
-  });
+  let unwatch: (() => Promise<void>) | undefined;
   try {
+    unwatch = await jobs.log.watch((run) => {
+      if (run === request.run) look().catch(failed);
+    });
     return await compare({
       tables: request.tables,
       signal: AbortSignal.any([signal, ended.signal]),
@@ -62,7 +65,7 @@ export async function compareForLook({ jobs, request, signal, tell, compare }: C
     throw error;
   } finally {
     clearInterval(beat);
-    await unwatch();
+    await unwatch?.();
     await jobs.redis.del(busy);
   }
 }
