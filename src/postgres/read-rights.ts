@@ -1,6 +1,6 @@
 import { databaseOwner, objectOwners } from './catalogue.ts';
 import { joinRoles, leaveRoles, type Membership } from './membership.ts';
-import type { Postgres } from './types.ts';
+import type { Postgres, Side } from './types.ts';
 
 /**
  * Runs `work` while the bot's user is a member of every owner in the databases, on both sides: it reads all rows. What
@@ -14,6 +14,8 @@ export async function asMemberOfOwners<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   let memberships = ledger;
+  const leave = async (side: Side) => leaveRoles(await postgres.database(side, 'postgres'), memberships);
+  let result: T;
   try {
     for (const side of ['source', 'destination'] as const)
       for (const database of databases) {
@@ -28,8 +30,12 @@ export async function asMemberOfOwners<T>(
           },
         );
       }
-    return await work();
-  } finally {
-    for (const side of ['source', 'destination'] as const) await leaveRoles(await postgres.database(side, 'postgres'), memberships);
+    result = await work();
+  } catch (error) {
+    // What it failed with says more than that a server which is gone gives nothing back; the ledger keeps what is left.
+    for (const side of ['source', 'destination'] as const) await leave(side).catch(() => undefined);
+    throw error;
   }
+  for (const side of ['source', 'destination'] as const) await leave(side);
+  return result;
 }
