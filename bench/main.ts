@@ -1,5 +1,6 @@
 import { benchBot, botUsage } from './bot.ts';
 import { benchCutover, cutoverUsage } from './cutover.ts';
+import { benchSlack, slackUsage } from './slack.ts';
 import { benchValidator, validatorUsage } from './validator.ts';
 
 interface Benchmark {
@@ -11,6 +12,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   validator: { usage: validatorUsage, run: benchValidator },
   bot: { usage: botUsage, run: benchBot },
   cutover: { usage: cutoverUsage, run: benchCutover },
+  slack: { usage: slackUsage, run: benchSlack },
 };
 
 const [first, ...others] = process.argv.slice(2);

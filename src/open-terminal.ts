@@ -6,6 +6,7 @@ import { shapeOf } from './engine/shape.ts';
 import { connectJobs } from './jobs/jobs.ts';
 import { runbook } from './runbook.ts';
 import { createDirectory } from './slack/directory.ts';
+import { readTrouble } from './slack/outbox-store.ts';
 import { slackClients } from './slack/poster.ts';
 
 /** What the verbs need in a terminal. Slack may be down: then groups have no members, and ids named in the service file still count. */
@@ -39,6 +40,7 @@ export async function openTerminal(
         await writeFile(path, `${file.content}\n`);
         return `The whole list is the file ${path} here.`;
       },
+      channelTrouble: (run) => readTrouble(jobs.redis, run, jobs.prefix),
     },
     close: () => jobs.close(),
   };

@@ -8,7 +8,7 @@ import { runbook } from './runbook.ts';
 import { attachToThread } from './slack/attach.ts';
 import { createDirectory } from './slack/directory.ts';
 import { startOutbox } from './slack/outbox.ts';
-import { createOutboxStore } from './slack/outbox-store.ts';
+import { createOutboxStore, readTrouble } from './slack/outbox-store.ts';
 import { createPoster, slackClients } from './slack/poster.ts';
 import { channelProblem } from './slack/probe.ts';
 import { startReceiver } from './slack/receiver.ts';
@@ -36,9 +36,11 @@ export async function startBot({ runtime, services, jobs, log }: Process): Promi
     ...(who.channel === undefined ? {} : { say: pacedSay(tellAlone(who.channel, who.actor.id), Date.now) }),
     attach: (request) => attachToThread(posted, poster, request),
     channelProblem: (channel, text) => channelProblem(clients.posts, { channel, user: who.actor.id, text }),
+    channelTrouble: (run) => readTrouble(jobs.redis, run, jobs.prefix),
   });
   const outbox = await startOutbox({
     redis: jobs.redis,
+    prefix: jobs.prefix,
     log: jobs.log,
     shape,
     token,

@@ -85,8 +85,8 @@ export function createHttpServer(workspace: Workspace, human: Human, sockets: ()
     const args = argumentsOf(request, url, raw);
     const token = (request.headers.authorization ?? '').replace(/^Bearer ?/, '') || text(args, 'token');
     const reply = call(url.pathname.slice('/api/'.length), token, args);
-    if (reply.lost) request.socket.destroy();
-    else
+    if (reply.fate === 'lost') request.socket.destroy();
+    else if (reply.fate === undefined)
       json(response, reply.body, reply.status, {
         ...(reply.retryAfterSeconds ? { 'retry-after': String(reply.retryAfterSeconds) } : {}),
         ...(reply.scopes ? { 'x-oauth-scopes': reply.scopes } : {}),

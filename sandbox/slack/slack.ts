@@ -12,6 +12,9 @@ export interface Slack {
   /** Starts on 127.0.0.1 and gives `http://127.0.0.1:port`; the bot's SLACK_API_URL is that + `/api/`. */
   listen(): Promise<string>;
   close(): Promise<void>;
+  /** Nobody listens on its port any more, and every connection is cut; `comeBack` listens there again, with everything remembered. */
+  goDown(): Promise<void>;
+  comeBack(): Promise<void>;
   readonly state: State;
   /** What ids in texts mean, for whoever prints them. */
   readonly names: Names;
@@ -68,6 +71,14 @@ export function createSlack(options: SlackOptions): Slack {
     });
   }
 
+  async function stopListening(): Promise<void> {
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+
   return {
     state: workspace.state,
     names: { users: options.users, channels: options.channels, usergroups: options.usergroups, bot: BOT },
@@ -83,11 +94,15 @@ export function createSlack(options: SlackOptions): Slack {
     },
     async close() {
       socketMode.close();
-      if (!server.listening) return;
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
+      await stopListening();
+    },
+    async goDown() {
+      socketMode.cut();
+      await stopListening();
+    },
+    async comeBack() {
+      server.listen(Number(new URL(workspace.base()).port), '127.0.0.1');
+      await once(server, 'listening');
     },
     waitFor: (predicate, ms = WAIT_MS) =>
       wait(() => workspace.state.messages.find((message) => !message.deleted && predicate(message)), 'the message', ms),

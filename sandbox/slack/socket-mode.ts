@@ -18,6 +18,8 @@ export interface SocketMode {
   /** Asks each socket to reconnect, as Slack does regularly: one after the other, or all at once. Resolves when all asked ones are gone. */
   refresh(request?: { readonly together?: boolean }): Promise<void>;
   open(): number;
+  /** Every socket is gone at once, without a word. */
+  cut(): void;
   close(): void;
 }
 
@@ -150,6 +152,13 @@ export function createSocketMode(workspace: Workspace, server: Server): SocketMo
       await Promise.all(
         asked.map((socket) => (socket.readyState === socket.CLOSED ? undefined : new Promise((resolve) => socket.once('close', resolve)))),
       );
+    },
+    cut() {
+      for (const client of wss.clients) client.terminate();
+      if (sockets.size > 0) {
+        sockets.clear();
+        tell();
+      }
     },
     close() {
       for (const client of wss.clients) {

@@ -107,8 +107,8 @@ export type Answer =
   | { readonly ok: true; readonly payload: Json }
   | { readonly ok: false; readonly error: string; readonly errors?: Readonly<Record<string, string>> };
 
-/** What a method answers in place of its own answer. `lost`: the work is done and the connection is cut. */
-export type FaultAnswer = { readonly error: string } | { readonly status: number; readonly retryAfterSeconds?: number } | 'lost';
+/** What a method answers in place of its own answer. `lost`: the work is done and the connection is cut; `silent`: nothing is done and no answer comes. */
+export type FaultAnswer = { readonly error: string } | { readonly status: number; readonly retryAfterSeconds?: number } | 'lost' | 'silent';
 
 export interface Faults {
   method?(method: string, args: Json): FaultAnswer | undefined;

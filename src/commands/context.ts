@@ -2,6 +2,7 @@ import type { Service } from '../config/schema.ts';
 import type { Directory, Dispatcher, RunLog } from '../engine/ports.ts';
 import type { RunbookShape } from '../engine/state.ts';
 import type { Actor, Answer } from '../slack/handlers.ts';
+import type { Trouble } from '../slack/trouble.ts';
 import type { Invocation } from './parse.ts';
 
 /** What a verb may use. */
@@ -27,6 +28,8 @@ export interface CommandContext {
   }) => Promise<string>;
   /** The sentence to refuse a start with, if the bot cannot write to the channel. */
   readonly channelProblem?: (channel: string, text: string) => Promise<string | undefined>;
+  /** What keeps a run's messages from its channel, as the bot saw it last. */
+  readonly channelTrouble?: (run: string) => Promise<Trouble | undefined>;
 }
 
 export type Need = 'anybody' | 'viewer' | 'operator' | 'approver' | 'admin' | 'gate';

@@ -1,20 +1,22 @@
-import type { Fact } from '../engine/facts.ts';
+import { readFile } from 'node:fs/promises';
 import { fold } from '../engine/fold.ts';
 import { Refused } from '../errors.ts';
-import { renderInterim, renderReport, reportOf } from '../slack/render/report.ts';
-import { reportFiles } from '../slack/render/report-files.ts';
+import type { Reply } from '../slack/handlers.ts';
+import { redact } from '../slack/redact.ts';
+import { type RunViewData, runName } from '../slack/render/face.ts';
+import { renderReport } from '../slack/render/report.ts';
 import { duration, people, safe, time } from '../slack/render/text.ts';
+import { chainOf } from '../slack/report/chain.ts';
+import { formats, reportAs } from '../slack/report/files.ts';
+import { type Report, reportOf } from '../slack/report/model.ts';
+import { findRehearsal } from '../slack/report/rehearsal.ts';
+import { verifyReport } from '../slack/report/verify.ts';
 import type { CommandContext, Verb } from './context.ts';
 import { runFace } from './face.ts';
 import { demand, mayDo, rolesIn } from './roles.ts';
 import { chooseRun } from './runs.ts';
 
 const most = 15;
-
-type End = Parameters<typeof renderReport>[0];
-function isEnd(fact: Fact): fact is End {
-  return fact.type === 'run.finished' || fact.type === 'run.aborted' || fact.type === 'run.rolled-back' || fact.type === 'run.retired';
-}
 
 const signs: Readonly<Record<string, string>> = { finished: '🏁', retired: '🏁', 'rolled-back': '↩' };
 
@@ -59,14 +61,14 @@ async function mayLook(context: CommandContext, name: string): Promise<boolean> 
 async function line(context: CommandContext, run: string): Promise<string> {
   const facts = await context.log.read(run);
   const state = fold(facts, context.shape);
-  const report = reportOf({ state, facts, shape: context.shape });
-  const off = report.outages.reduce((sum, stop) => sum + stop.to - stop.from, 0);
-  const deciders = [...new Set(report.decisions.flatMap((decision) => (decision.decision === 'approved' ? decision.by : [])))];
-  const ended = report.endedAt ?? report.startedAt;
+  const off = state.writeStops.reduce((sum, stop) => sum + stop.to - stop.from, 0);
+  const deciders = [...new Set(facts.flatMap((fact) => (fact.type === 'gate.decided' && fact.decision === 'approved' ? fact.by : [])))];
+  const began = facts[0]?.at ?? 0;
+  const ended = state.endedAt ?? began;
   return [
-    `• ${signs[state.status] ?? '🛑'} ${safe(report.name)} · ${state.status.replace('-', ' ')} ${time(ended, '{date_short_pretty} {time}')}`,
-    `took ${duration(ended - report.startedAt)}`,
-    report.outages.length > 0 ? `writes off ${duration(off)}` : 'writes never off',
+    `• ${signs[state.status] ?? '🛑'} ${safe(runName(state))} · ${state.status.replace('-', ' ')} ${time(ended, '{date_short_pretty} {time}')}`,
+    `took ${duration(ended - began)}`,
+    state.writeStops.length > 0 ? `writes off ${duration(off)}` : 'writes never off',
     ...(deciders.length > 0 ? [`approved by ${people(deciders)}`] : []),
     ...(state.abort ? [safe(state.abort.reason)] : []),
   ].join(' · ');
@@ -74,10 +76,13 @@ async function line(context: CommandContext, run: string): Promise<string> {
 
 export const report: Verb = {
   name: 'report',
-  usage: 'report [run] [--format=html|json]',
-  flags: [{ name: 'format', valued: true }],
+  usage: 'report [run] [--format=html|json|md] [--verify=FILE]',
+  flags: [
+    { name: 'format', valued: true },
+    { name: 'verify', valued: true },
+  ],
   words: 1,
-  does: 'what happened in a run, also while it is under way; in a terminal --format prints the file',
+  does: 'what happened in a run, also while it is under way; in a terminal --format prints the file, --verify tells whether one was changed',
   need: 'viewer',
   group: 'Look',
   run: async (context, invocation) => {
@@ -86,20 +91,36 @@ export const report: Verb = {
     const face = runFace(context.services, chosen.header);
     if (!face)
       throw new Refused('environment.unknown', `The service file has no environment ${chosen.header.environment} any more; put it back.`);
-    const { state, facts } = chosen;
-    const view = { state, facts, shape: context.shape, face, progress: await context.log.progress(chosen.run), now: context.now() };
-    const { format } = invocation.flags;
-    if (typeof format === 'string') return printed(context, reportFiles(reportOf(view)), format);
-    const ended = facts.findLast(isEnd);
-    return state.endedAt !== undefined && ended ? renderReport(ended, view) : renderInterim(view);
+    const { header, state, facts } = chosen;
+    const { log, shape, now } = context;
+    const earlier = await findRehearsal(log, shape, header);
+    const view = { state, facts, shape, face, progress: await log.progress(chosen.run), earlier, now: now() };
+    const { format, verify } = invocation.flags;
+    if ((format ?? verify) !== undefined && context.actor.via === 'slack')
+      throw new Refused('report.terminal-only', 'The files of an ended run are in its thread; a terminal prints and verifies them.');
+    if (typeof verify === 'string') return verified(verify, await readFile(verify, 'utf8').catch(unreadable(verify)), view);
+    return typeof format === 'string' ? printed(view, format) : renderReport(view);
   },
 };
 
-function printed(context: CommandContext, files: ReturnType<typeof reportFiles>, format: string) {
-  const endings = files.map(({ name }) => name.split('.').at(-1) ?? '');
-  const file = files[endings.indexOf(format.toLowerCase())];
-  if (!file) throw new Refused('report.format-unknown', `The report comes as ${endings.join(', ')}, not as “${safe(format)}”.`);
-  if (context.actor.via === 'slack')
-    throw new Refused('report.terminal-only', 'The files of an ended run are in its thread; `--format` prints one in a terminal.');
-  return { text: file.content, verbatim: true as const };
+function printed(view: RunViewData, wanted: string): Reply {
+  const format = formats.find((one) => one === wanted.toLowerCase());
+  if (!format) throw new Refused('report.format-unknown', `The report comes as ${formats.join(', ')}, not as “${safe(wanted)}”.`);
+  return { text: redact(reportAs(format, reportOf(view))), verbatim: true };
+}
+
+/** A file tells the log up to the moment it was written at: what came afterwards, a rollback, is in a report of its own. */
+function verified(file: string, content: string, view: RunViewData): Reply {
+  const length = chainOf(view.facts).findLastIndex(({ hash }) => content.includes(hash)) + 1 || view.facts.length;
+  const facts = view.facts.slice(0, length);
+  const report: Report = reportOf({ ...view, facts, state: fold(facts, view.shape) });
+  const { is, sentence } = verifyReport(content, report);
+  if (is === 'genuine') return { text: `${safe(file)}: ${sentence}` };
+  throw new Refused('report.changed', `${safe(file)}: ${sentence}`);
+}
+
+function unreadable(file: string) {
+  return (error: unknown): never => {
+    throw new Refused('report.unreadable', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+  };
 }

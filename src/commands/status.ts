@@ -3,6 +3,7 @@ import { Refused } from '../errors.ts';
 import { statusWords } from '../slack/render/status.ts';
 import { renderSteps } from '../slack/render/steps.ts';
 import { safe, time, who } from '../slack/render/text.ts';
+import { renderTrouble } from '../slack/trouble.ts';
 import type { CommandContext, Verb } from './context.ts';
 import { runFace } from './face.ts';
 import { demand } from './roles.ts';
@@ -21,7 +22,11 @@ export const status: Verb = {
     const face = runFace(context.services, chosen.header);
     if (!face) throw new Refused('environment.unknown', `The service file has no environment ${chosen.header.environment} any more.`);
     const { state, facts } = chosen;
-    return renderSteps({ state, facts, shape: context.shape, face, progress: await context.log.progress(chosen.run), now: context.now() });
+    const [progress, trouble] = await Promise.all([context.log.progress(chosen.run), context.channelTrouble?.(chosen.run)]);
+    return renderSteps(
+      { state, facts, shape: context.shape, face, progress, now: context.now() },
+      trouble && renderTrouble(trouble, chosen.header.channel, chosen.run),
+    );
   },
 };
 

@@ -76,7 +76,7 @@ async function carryOut<C>(execute: Execute<C>, seen: Todo): Promise<Outcome> {
       return await finish(execute, seen.gate && approved ? `approved by ${approved.by.join(', ')}` : 'needs no approval this time');
     throw new Fatal('step.cannot-apply', `Step ${step.id} has something to do and no way to do it: ${seen.plan.join('; ')}.`);
   }
-  const started = await start(execute);
+  const started = await start(execute, undefined, approved ? undefined : seen.plan);
   if (!started) return { kind: 'stale' };
   await step.apply(execution.clients, view);
   const after = await step.check(execution.clients, view);
@@ -168,12 +168,18 @@ async function askTask<C>(execute: Execute<C>, seen: Task): Promise<Outcome> {
   return asked ? { kind: 'advanced' } : { kind: 'stale' };
 }
 
-async function start<C>(execute: Execute<C>, task?: FactBody): Promise<boolean> {
+async function start<C>(execute: Execute<C>, task?: FactBody, plan?: readonly string[]): Promise<boolean> {
   const { execution, step } = execute;
   const { written } = await execute.commit((state) => {
     if (!isNext(state, execution, step.id) || execution.signal.aborted) return undefined;
     const attempts = state.steps.find((one) => one.id === step.id)?.attempts ?? 0;
-    const started: FactBody = { type: 'step.started', step: step.id, attempt: attempts + 1, token: execution.token };
+    const started: FactBody = {
+      type: 'step.started',
+      step: step.id,
+      attempt: attempts + 1,
+      token: execution.token,
+      ...(plan ? { plan: plan.slice(0, 200) } : {}),
+    };
     return [...(task && attempts > 0 ? [] : [started]), ...deadlineFacts(state, execution, step), ...(task ? [task] : [])];
   });
   await tellDeadline(execution, written ?? []);

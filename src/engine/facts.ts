@@ -11,7 +11,14 @@ export type FactBody =
   | ({ readonly type: 'run.started' } & RunHeader)
   /** The time that it was planned for has come. */
   | { readonly type: 'run.due' }
-  | { readonly type: 'step.started'; readonly step: string; readonly attempt: number; readonly token: number }
+  | {
+      readonly type: 'step.started';
+      readonly step: string;
+      readonly attempt: number;
+      readonly token: number;
+      /** What is about to be carried out, where nobody had to approve it; at most 200 lines. */
+      readonly plan?: readonly string[];
+    }
   | { readonly type: 'fact.recorded'; readonly step: string; readonly key: string; readonly value: unknown }
   | {
       readonly type: 'step.done';

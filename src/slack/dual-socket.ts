@@ -6,8 +6,14 @@ import { type App, type Logger, type Receiver, SocketModeReceiver } from '@slack
  */
 export class DualSocketReceiver implements Receiver {
   readonly #receivers: readonly SocketModeReceiver[];
+  readonly #logger: Logger;
+  readonly #apartMs: number;
+  #second: NodeJS.Timeout | undefined;
 
-  constructor(options: { readonly appToken: string; readonly slackApiUrl?: string; readonly logger: Logger }) {
+  /** `apartMs` (20 s): how much later the second one connects, so that Slack does not refresh both at once. */
+  constructor(options: { readonly appToken: string; readonly slackApiUrl?: string; readonly logger: Logger; readonly apartMs?: number }) {
+    this.#logger = options.logger;
+    this.#apartMs = options.apartMs ?? 20_000;
     this.#receivers = [0, 1].map(
       () =>
         new SocketModeReceiver({
@@ -22,10 +28,14 @@ export class DualSocketReceiver implements Receiver {
   init(app: App): void {
     for (const receiver of this.#receivers) receiver.init(app);
   }
-  start(): Promise<unknown> {
-    return Promise.all(this.#receivers.map((receiver) => receiver.start()));
+  async start(): Promise<unknown> {
+    const [first, second] = this.#receivers;
+    const answer = await first?.start();
+    this.#second = setTimeout(() => second?.start().catch((error: unknown) => this.#logger.error(error)), this.#apartMs);
+    return answer;
   }
   stop(): Promise<unknown> {
+    clearTimeout(this.#second);
     return Promise.all(this.#receivers.map((receiver) => receiver.stop()));
   }
 }

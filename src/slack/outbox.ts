@@ -2,12 +2,15 @@ import type { Redis } from 'ioredis';
 import type { RunHeader } from '../engine/facts.ts';
 import { fold } from '../engine/fold.ts';
 import type { RunLog } from '../engine/ports.ts';
-import type { RunbookShape } from '../engine/state.ts';
-import { type DeliverTools, deliver } from './deliver.ts';
+import type { RunbookShape, RunState } from '../engine/state.ts';
+import { deliver } from './deliver.ts';
+import { type DeliverTools, defaultPace, type Pace } from './delivery.ts';
+import { createPauses } from './lanes.ts';
 import { createOutboxStore } from './outbox-store.ts';
 import { createPoster, type Poster, slackClients } from './poster.ts';
 import { wantedMessages } from './project.ts';
 import type { RunFace } from './render/face.ts';
+import { findRehearsal, type Rehearsal } from './report/rehearsal.ts';
 
 export interface OutboxOptions {
   readonly redis: Redis;
@@ -25,7 +28,8 @@ export interface OutboxOptions {
   readonly prefix?: string;
   /** For tests: another way to Slack, other times. */
   readonly poster?: Poster;
-  readonly everyMs?: number;
+  readonly pace?: Partial<Pace>;
+  /** How often active runs are looked at without news: clocks, reminders, boards that a dead bot left behind. */
   readonly tickMs?: number;
   readonly leaseMs?: number;
 }
@@ -36,12 +40,17 @@ export interface Outbox {
   draw(run: string): Promise<void>;
 }
 
-interface Lane {
+/** The one writer of a run's messages in this process. */
+interface Writer {
   busy: Promise<void> | undefined;
   again: boolean;
   timer: NodeJS.Timeout | undefined;
   /** Ended and completely shown: nothing is looked at until the log grows. */
   settled: boolean;
+  /** What the log's beginning folds to, by its length: it never changes. */
+  readonly folds: Map<number, RunState>;
+  /** Looked for once: what an earlier run took does not change. */
+  rehearsal: { readonly found: Rehearsal | undefined } | undefined;
 }
 
 /**
@@ -55,62 +64,86 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
     ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
   });
   const poster = options.poster ?? createPoster(slackClients(options.token, options.slackApiUrl), options.mask);
-  const tools: DeliverTools = { store, poster, now, warn: options.warn, edited: new Map(), quiet: new Map(), edits: { until: 0 } };
-  const lanes = new Map<string, Lane>();
-  const everyMs = options.everyMs ?? 3_000;
+  const pace: Pace = { ...defaultPace, ...options.pace };
+  const tools: DeliverTools = {
+    store,
+    poster,
+    pace,
+    pauses: createPauses(now),
+    silence: { suspected: false },
+    now,
+    warn: options.warn,
+    drawn: new Map(),
+    troubles: new Map(),
+  };
+  const writers = new Map<string, Writer>();
   let closing = false;
 
-  async function once(run: string, lane: Lane): Promise<number | undefined> {
+  async function once(run: string, writer: Writer): Promise<number | undefined> {
     if (!(await store.lease(run))) return undefined;
     const facts = await options.log.read(run);
     const state = fold(facts, options.shape);
     const face = state.header && options.faceOf(state.header);
     if (!state.header || !face) return undefined;
     const progress = await options.log.progress(run);
-    const view = { state, facts, shape: options.shape, face, progress, now: now() };
-    const wanted = wantedMessages(view, (length) => fold(facts.slice(0, length), options.shape));
+    writer.rehearsal ??= { found: await findRehearsal(options.log, options.shape, state.header) };
+    const view = { state, facts, shape: options.shape, face, progress, earlier: writer.rehearsal.found, now: now() };
+    const wanted = wantedMessages(view, (length) => {
+      const then = writer.folds.get(length) ?? fold(facts.slice(0, length), options.shape);
+      writer.folds.set(length, then);
+      return then;
+    });
     const mood = `${state.status} ${state.writesOffSince === undefined} ${state.promotionCalled}`;
-    const wait = await deliver({ run, channel: state.header.channel, wanted, length: facts.length, mood, everyMs, last: closing }, tools);
-    lane.settled = wait === undefined && state.endedAt !== undefined;
+    const active = state.endedAt === undefined;
+    const wait = await deliver({ run, channel: state.header.channel, wanted, length: facts.length, mood, active, last: closing }, tools);
+    writer.settled = wait === undefined && !active;
     return wait;
   }
 
-  async function work(run: string, lane: Lane): Promise<void> {
+  async function work(run: string, writer: Writer): Promise<void> {
     let wait: number | undefined;
     do {
-      lane.again = false;
+      writer.again = false;
       try {
-        wait = await once(run, lane);
+        wait = await once(run, writer);
       } catch (error) {
         options.warn({ run, error: error instanceof Error ? error.message : String(error) }, 'the messages of a run could not be drawn');
         wait = 2_000;
       }
-    } while (lane.again && !closing);
+    } while (writer.again && !closing);
     if (wait !== undefined && !closing) {
-      clearTimeout(lane.timer);
-      lane.timer = setTimeout(() => void poke(run), Math.min(Math.max(wait, 50), 30_000));
+      clearTimeout(writer.timer);
+      writer.timer = setTimeout(() => void poke(run), Math.min(Math.max(wait, 50), 30_000));
     }
   }
 
   function poke(run: string): Promise<void> {
-    const lane = lanes.get(run) ?? { busy: undefined, again: false, timer: undefined, settled: false };
-    lanes.set(run, lane);
-    lane.settled = false;
-    if (lane.busy) {
-      lane.again = true;
-      return lane.busy;
+    const writer = writers.get(run) ?? {
+      busy: undefined,
+      again: false,
+      timer: undefined,
+      settled: false,
+      folds: new Map(),
+      rehearsal: undefined,
+    };
+    writers.set(run, writer);
+    writer.settled = false;
+    if (writer.busy) {
+      writer.again = true;
+      return writer.busy;
     }
-    lane.busy = work(run, lane).finally(() => {
-      lane.busy = undefined;
+    writer.busy = work(run, writer).finally(() => {
+      writer.busy = undefined;
     });
-    return lane.busy;
+    return writer.busy;
   }
 
   /** Boards that another bot left behind, clocks, reminders; and reports that were never posted. */
   async function sweep(everything: boolean): Promise<void> {
     try {
       const runs = await options.log.runs();
-      for (const [at, { run, active }] of runs.entries()) if ((active || (everything && at < 20)) && !lanes.get(run)?.busy) void poke(run);
+      for (const [at, { run, active }] of runs.entries())
+        if ((active || (everything && at < 20)) && !writers.get(run)?.busy) void poke(run);
     } catch (error) {
       options.warn({ error: error instanceof Error ? error.message : String(error) }, 'the runs could not be listed');
     }
@@ -120,7 +153,7 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
     if (!closing) void poke(run);
   });
   await sweep(true);
-  const ticker = setInterval(() => void sweep(false), options.tickMs ?? everyMs);
+  const ticker = setInterval(() => void sweep(false), options.tickMs ?? pace.everyMs);
 
   return {
     draw: poke,
@@ -128,17 +161,17 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
       closing = true;
       clearInterval(ticker);
       await unwatch();
-      for (const lane of lanes.values()) clearTimeout(lane.timer);
-      const flush = [...lanes]
-        .filter(([, lane]) => !lane.settled)
-        .map(([run, lane]) => (lane.busy ?? Promise.resolve()).then(() => poke(run)));
+      for (const writer of writers.values()) clearTimeout(writer.timer);
+      const flush = [...writers]
+        .filter(([, writer]) => !writer.settled)
+        .map(([run, writer]) => (writer.busy ?? Promise.resolve()).then(() => poke(run)));
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, withinMs);
       });
       await Promise.race([Promise.all(flush), late]);
       clearTimeout(timer);
-      await Promise.allSettled([...lanes.keys()].map((run) => store.release(run)));
+      await Promise.allSettled([...writers.keys()].map((run) => store.release(run)));
     },
   };
 }

@@ -18,16 +18,31 @@ export interface Poster {
     readonly message: Message;
   }): Promise<Outcome>;
   edit(request: { readonly channel: string; readonly ts: string; readonly message: Message }): Promise<Outcome>;
-  upload(request: { readonly channel: string; readonly thread: string; readonly name: string; readonly content: string }): Promise<Outcome>;
+  upload(request: Upload): Promise<Outcome>;
+  /** Does Slack answer at all? Asked before the next post when it gave no answer to one. */
+  alive(): Promise<boolean>;
+  pin(request: { readonly channel: string; readonly ts: string; readonly pinned: boolean }): Promise<Outcome>;
+}
+export interface Upload {
+  readonly channel: string;
+  readonly thread: string;
+  readonly name: string;
+  readonly content: string;
+  /** A full sentence about it, for notifications and screen readers. */
+  readonly comment: string;
 }
 
 /**
  * Two clients: one for posts (no retries, a retried post is a second message) and one for edits, so that an edit's
  * rate limit never delays a gate. Both throw on 429 at once; the outbox waits, not the client's queue.
  */
-export function slackClients(token: string, slackApiUrl?: string): { readonly posts: webApi.WebClient; readonly edits: webApi.WebClient } {
+export function slackClients(
+  token: string,
+  slackApiUrl?: string,
+  timeout = 10_000,
+): { readonly posts: webApi.WebClient; readonly edits: webApi.WebClient } {
   const options = () => ({
-    timeout: 10_000,
+    timeout,
     rejectRateLimitedCalls: true,
     logLevel: 'error' as webApi.LogLevel,
     ...(slackApiUrl ? { slackApiUrl } : {}),
@@ -46,7 +61,9 @@ const tooRich = new Set([
   'block_mismatch',
   'invalid_arguments',
 ]);
-const gone = new Set(['message_not_found', 'cant_update_message', 'edit_window_closed', 'is_inactive', 'thread_not_found']);
+const gone = new Set(['message_not_found', 'cant_update_message', 'edit_window_closed', 'thread_not_found']);
+/** Pins are a convenience: without the scope, or with too many of them, the board is not pinned, and nothing else happens. */
+const notPinned = new Set(['missing_scope', 'not_pinnable', 'too_many_pins', 'permission_denied', 'restricted_action']);
 const nobodyKnows = new Set(['fatal_error', 'internal_error', 'service_unavailable', 'request_timeout', 'operation_timeout']);
 const neverLeft = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
 
@@ -65,12 +82,39 @@ export function createPoster(clients: ReturnType<typeof slackClients>, mask: rea
         await clients.edits.chat.update({ channel, ts, text, blocks });
         return ts;
       }),
-    upload: ({ channel, thread, name, content }) =>
-      attempt(async () => {
-        await clients.posts.filesUploadV2({ channel_id: channel, thread_ts: thread, filename: name, content: redact(content, mask) });
-        return 'file';
-      }),
+    upload: async (request) => {
+      const bytes = Buffer.from(redact(request.content, mask));
+      const place = await attempt(() => announce(clients.posts, request.name, bytes));
+      // Only the last call shows the file: before it nothing can be there twice.
+      if (place.is !== 'sent') return place.is === 'unknown' ? { is: 'later', ms: 2_000, code: place.code } : place;
+      return attempt(async () => {
+        const { channel, thread, name, comment } = request;
+        const files: [{ id: string; title: string }] = [{ id: place.ts, title: name }];
+        const initial_comment = cut(redact(comment, mask), 3_500);
+        await clients.posts.files.completeUploadExternal({ files, channel_id: channel, thread_ts: thread, initial_comment });
+        return place.ts;
+      });
+    },
+    alive: async () => (await attempt(async () => (await clients.edits.auth.test()).user_id ?? 'bot')).is === 'sent',
+    pin: async ({ channel, ts, pinned }) => {
+      const outcome = await attempt(async () => {
+        const request = { channel, timestamp: ts };
+        await (pinned ? clients.edits.pins.add(request) : clients.edits.pins.remove(request));
+        return ts;
+      });
+      if (outcome.is !== 'later') return outcome;
+      if (outcome.code === 'already_pinned' || outcome.code === 'no_pin') return { is: 'sent', ts };
+      return notPinned.has(outcome.code) ? { is: 'refused', code: outcome.code } : outcome;
+    },
   };
+}
+
+/** The first two of an upload's three calls; gives the file's id. */
+async function announce(web: webApi.WebClient, filename: string, bytes: Buffer): Promise<string> {
+  const { file_id: id, upload_url: url } = await web.files.getUploadURLExternal({ filename, length: bytes.length });
+  const answer = await fetch(url ?? '', { method: 'POST', body: new Uint8Array(bytes), signal: AbortSignal.timeout(30_000) });
+  if (!answer.ok || id === undefined) throw new Error(`the upload of ${filename} was answered with ${answer.status}`);
+  return id;
 }
 
 async function ladder(

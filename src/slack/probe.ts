@@ -1,11 +1,7 @@
 import { webApi } from '@slack/bolt';
+import { troubleSentence } from './trouble.ts';
 
-const sentences: Readonly<Record<string, string>> = {
-  not_in_channel: 'The bot is not in <#CHANNEL>. Type `/invite @pgupgrade` there and start again; nothing was begun.',
-  channel_not_found:
-    'The bot does not see the channel CHANNEL. If it is private, type `/invite @pgupgrade` there and start again; nothing was begun.',
-  is_archived: 'The channel <#CHANNEL> is archived; name another one in the service file. Nothing was begun.',
-};
+const refusing: ReadonlySet<string> = new Set(['not_in_channel', 'channel_not_found', 'is_archived']);
 
 /**
  * Can the bot write to the channel? Asked by a word to the person who starts a run, because listing channels would need
@@ -20,6 +16,7 @@ export async function channelProblem(
     return undefined;
   } catch (error) {
     const code = error instanceof webApi.WebAPIPlatformError ? error.data.error : '';
-    return sentences[code]?.replaceAll('CHANNEL', request.channel);
+    const sentence = refusing.has(code) ? troubleSentence(code, request.channel) : undefined;
+    return sentence && `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}, then start again; nothing was begun.`;
   }
 }

@@ -1,16 +1,18 @@
 import type { Fact } from '../engine/facts.ts';
 import type { RunState } from '../engine/state.ts';
-import type { Block, Message } from './render/blocks.ts';
+import { type Block, isCut, type Message } from './render/blocks.ts';
 import { renderBoard } from './render/board.ts';
 import { renderExhibits } from './render/exhibits.ts';
-import { type RunViewData, runId, titleOf } from './render/face.ts';
+import { gateTitle, type RunViewData, runId, titleOf } from './render/face.ts';
 import { renderFailure } from './render/failure.ts';
 import { type GateAsked, planNeedsFile, renderGate } from './render/gate.ts';
 import { renderDeed, renderGiveBack, renderReminder } from './render/people.ts';
 import { renderPhase, stepOf } from './render/phase.ts';
-import { renderReport, reportOf } from './render/report.ts';
-import { reportFiles } from './render/report-files.ts';
-import { renderTask } from './render/task.ts';
+import { renderReport } from './render/report.ts';
+import { isTaskCut, renderTask } from './render/task.ts';
+import { safe } from './render/text.ts';
+import { reportFiles } from './report/files.ts';
+import { reportOf } from './report/model.ts';
 
 type Kind = 'board' | 'phase' | 'gate' | 'task' | 'failure' | 'exhibits' | 'give-back' | 'deed' | 'reminder' | 'report' | 'file';
 
@@ -53,22 +55,37 @@ function ofFact(fact: Fact, index: number, view: RunViewData, then: (length: num
   switch (fact.type) {
     case 'run.started':
       return [want(index, 'board', renderBoard(view))];
-    case 'gate.asked':
+    case 'gate.asked': {
       // Looked at again and found the same: the first card shows it.
       if (view.facts.slice(0, index).some((one) => one.type === 'gate.asked' && one.nonce === fact.nonce)) return [];
+      const title = gateTitle(view.shape, fact.gate);
+      const plan = { name: `${fact.gate.replace(':', '-')}-plan.txt`, content: lines(fact.plan) };
       return [
         want(index, 'gate', renderGate(fact, view)),
-        ...(planNeedsFile(fact) ? [file(index, 0, `${fact.gate.replace(':', '-')}-plan.txt`, `${fact.plan.join('\n')}\n`)] : []),
+        ...(planNeedsFile(fact) ? [file(index, 0, plan, `the whole plan of “${title}”`, view)] : []),
         ...remind(fact, index, view),
       ];
-    case 'task.asked':
-      return [want(index, 'task', renderTask(fact, index, view)), ...attached(fact.file, index)];
-    case 'step.blocked':
+    }
+    case 'task.asked': {
+      const title = titleOf(view.shape, fact.step);
+      const whole = isTaskCut(fact) ? { name: `${fact.step}-task.txt`, content: lines(fact.what) } : undefined;
+      return [
+        want(index, 'task', renderTask(fact, index, view)),
+        ...attached(fact.file, index, 0, `for “${title}”`, view),
+        ...attached(whole, index, 1, `everything that “${title}” asks for`, view),
+      ];
+    }
+    case 'step.blocked': {
+      const title = titleOf(view.shape, fact.step);
+      const words = [fact.reason, fact.remedy];
+      const whole = isCut(words.map(safe)) ? { name: `${fact.step}-failure.txt`, content: lines(words) } : undefined;
       return [
         want(index, 'failure', renderFailure(fact, index, then(index + 1), view)),
         ...(fact.exhibits ? [want(index, 'exhibits', renderExhibits(exhibitsTitle(fact.step, view), fact.exhibits))] : []),
-        ...attached(fact.file, index),
+        ...attached(fact.file, index, 0, `what “${title}” found`, view),
+        ...attached(whole, index, 1, `why “${title}” stopped, in full`, view),
       ];
+    }
     case 'give-back.begun':
     case 'writes.given-back':
       return [want(index, 'give-back', renderGiveBack(fact, view))];
@@ -79,13 +96,15 @@ function ofFact(fact: Fact, index: number, view: RunViewData, then: (length: num
       // What came after a run had ended, a rollback, is no part of its report.
       const until = { ...view, state: then(index + 1), facts: view.facts.slice(0, index + 1) };
       return [
-        want(index, 'report', renderReport(fact, until)),
-        ...reportFiles(reportOf(until)).map((one, at) => file(index, at, one.name, one.content)),
+        want(index, 'report', renderReport(until)),
+        ...reportFiles(reportOf(until)).map((one, at) => file(index, at, one, 'the report', view)),
       ];
     }
     default: {
       const deed = renderDeed(fact, index, view);
-      return deed ? [want(index, 'deed', deed)] : [];
+      const whole =
+        fact.type === 'note' && isCut([safe(fact.text)]) ? { name: `note-${index}.txt`, content: lines([fact.text]) } : undefined;
+      return deed ? [want(index, 'deed', deed), ...attached(whole, index, 0, 'the whole note', view)] : [];
     }
   }
 }
@@ -109,12 +128,19 @@ function want(index: number, kind: Kind, message: Message, suffix = ''): Wanted 
   };
 }
 
-function file(index: number, at: number, name: string, content: string): Wanted {
-  const blocks: readonly Block[] = [];
-  return { ...want(index, 'file', { text: name, blocks }, `-${at}`), file: { name, content } };
+interface TextFile {
+  readonly name: string;
+  readonly content: string;
 }
-function attached(one: { readonly name: string; readonly content: string } | undefined, index: number): readonly Wanted[] {
-  return one ? [file(index, 0, one.name, one.content)] : [];
+function file(index: number, at: number, one: TextFile, what: string, view: RunViewData): Wanted {
+  const blocks: readonly Block[] = [];
+  return { ...want(index, 'file', { text: `${runId(view.state)}: ${safe(what)}, as ${safe(one.name)}.`, blocks }, `-${at}`), file: one };
+}
+function attached(one: TextFile | undefined, index: number, at: number, what: string, view: RunViewData): readonly Wanted[] {
+  return one ? [file(index, at, one, what, view)] : [];
+}
+function lines(all: readonly string[]): string {
+  return `${all.join('\n')}\n`;
 }
 
 function remind(asked: GateAsked, index: number, view: RunViewData): readonly Wanted[] {

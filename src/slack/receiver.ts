@@ -9,7 +9,7 @@ export interface ReceiverOptions {
   readonly token: string;
   /** Socket Mode needs no way in from outside; HTTP needs one and Slack's signing secret. */
   readonly mode:
-    | { readonly kind: 'socket'; readonly appToken: string }
+    | { readonly kind: 'socket'; readonly appToken: string; readonly apartMs?: number }
     | { readonly kind: 'http'; readonly signingSecret: string; readonly port: number };
   readonly slackApiUrl?: string;
   readonly handlers: Handlers;
@@ -31,7 +31,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<RunningRe
   const logger = boltLogger(log);
   const receiver: Receiver =
     mode.kind === 'socket'
-      ? new DualSocketReceiver({ appToken: mode.appToken, logger, ...(slackApiUrl ? { slackApiUrl } : {}) })
+      ? new DualSocketReceiver({ ...mode, logger, ...(slackApiUrl ? { slackApiUrl } : {}) })
       : new HTTPReceiver({ signingSecret: mode.signingSecret, port: mode.port, logger });
   const app = new App({
     token,

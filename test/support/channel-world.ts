@@ -3,9 +3,11 @@ import { createSlack, type Slack } from '../../sandbox/slack/slack.ts';
 import type { Message, SlackOptions } from '../../sandbox/slack/types.ts';
 import { runFace } from '../../src/commands/face.ts';
 import { createHandlers } from '../../src/commands/handlers.ts';
+import { runVerbFromTerminal } from '../../src/commands/terminal.ts';
 import { createDirectory } from '../../src/slack/directory.ts';
 import { type Outbox, type OutboxOptions, startOutbox } from '../../src/slack/outbox.ts';
-import { slackClients } from '../../src/slack/poster.ts';
+import { readTrouble } from '../../src/slack/outbox-store.ts';
+import { createPoster, slackClients } from '../../src/slack/poster.ts';
 import { channelProblem } from '../../src/slack/probe.ts';
 import { type ReceiverOptions, type RunningReceiver, startReceiver } from '../../src/slack/receiver.ts';
 import { commandsContext } from './commands-context.ts';
@@ -15,7 +17,8 @@ import { smallShape } from './slack-runs.ts';
 const token = 'xoxb-sandbox';
 
 /** The channel as people have it: Slack's stand-in, the bot's receiver and outbox, a real Redis; the log in memory, so that tests write it. */
-export async function channelWorld(redisUrl: string, options: Partial<SlackOptions> = {}) {
+export async function channelWorld(redisUrl: string, given: Partial<SlackOptions> & { readonly timeoutMs?: number } = {}) {
+  const { timeoutMs, ...options } = given;
   let skew = 0;
   const now = () => Date.now() + skew;
   const slack: Slack = createSlack({ ...PEOPLE, ...options });
@@ -27,6 +30,7 @@ export async function channelWorld(redisUrl: string, options: Partial<SlackOptio
   const web = slackClients(token, slackApiUrl).posts;
   const warnings: string[] = [];
   const opened: (Outbox | RunningReceiver)[] = [];
+  const outboxes: Outbox[] = [];
   const line = (fields: Readonly<Record<string, unknown>>, message: string) => {
     warnings.push(`${message} ${JSON.stringify(fields)}`);
   };
@@ -51,17 +55,19 @@ export async function channelWorld(redisUrl: string, options: Partial<SlackOptio
         slackApiUrl,
         warn: line,
         now,
-        everyMs: 100,
+        poster: createPoster(slackClients(token, slackApiUrl, timeoutMs), more.mask),
         ...more,
+        pace: { everyMs: 100, ...more.pace },
       });
       opened.push(outbox);
+      outboxes.push(outbox);
       return outbox;
     },
     openReceiver: async (more: Partial<ReceiverOptions> = {}) => {
       const directory = createDirectory(web);
       const receiver = await startReceiver({
         token,
-        mode: { kind: 'socket', appToken: 'xapp-sandbox' },
+        mode: { kind: 'socket', appToken: 'xapp-sandbox', apartMs: 0 },
         slackApiUrl,
         channels: () => new Set(['C0MIGRATION']),
         log: { info: () => undefined, warn: line, error: line },
@@ -74,6 +80,14 @@ export async function channelWorld(redisUrl: string, options: Partial<SlackOptio
       });
       opened.push(receiver);
       return receiver;
+    },
+    draw: async (run: string) => {
+      await Promise.all(outboxes.map((outbox) => outbox.draw(run)));
+    },
+    /** What a verb says in a terminal, where Slack is not needed. */
+    terminal: async (...argv: readonly string[]) => {
+      const context = commands.as('U0ADMIN', { channelTrouble: (run) => readTrouble(redis, run) });
+      return (await runVerbFromTerminal(context, argv)).text;
     },
     seen: (predicate: (message: Message) => boolean, ms?: number) => slack.waitFor(predicate, ms),
     close: async () => {

@@ -3,8 +3,8 @@ import { fold } from '../../src/engine/fold.ts';
 import type { Exhibit } from '../../src/engine/step.ts';
 import { wantedMessages } from '../../src/slack/project.ts';
 import { plainText } from '../../src/slack/render/plain.ts';
-import { reportOf } from '../../src/slack/render/report.ts';
-import { reportFiles } from '../../src/slack/render/report-files.ts';
+import { reportFiles } from '../../src/slack/report/files.ts';
+import { reportOf } from '../../src/slack/report/model.ts';
 import { limitProblems } from '../support/slack-limits.ts';
 import { viewOf } from '../support/slack-runs.ts';
 
@@ -43,7 +43,7 @@ describe('the report', () => {
       { step: 'validate' },
     ]);
     expect(reportFiles(report)[0]?.content).toMatch(
-      /equal, 106 differences intended<\/td><td>29<\/td><td>273,430<\/td><td>178<\/td><td>2\.0 s<\/td><td>136,715<\/td><td>4</,
+      /equal, 106 differences intended<\/td><td class="n">29<\/td><td class="n">273,430<\/td><td class="n">170 MB<\/td><td class="n">2\.0 s<\/td><td class="n">136,715<\/td><td class="n">4</,
     );
   });
 });

@@ -4,10 +4,10 @@ import { fold } from '../../src/engine/fold.ts';
 import { wantedMessages } from '../../src/slack/project.ts';
 import type { RunViewData } from '../../src/slack/render/face.ts';
 import { renderSteps } from '../../src/slack/render/steps.ts';
+import { blocked, hostile, logs, writeStop } from '../support/slack-fixtures.ts';
 import { buttonIds, limitProblems, texts } from '../support/slack-limits.ts';
 import { doneFacts, firstAt, gateFact, smallFace, smallShape, viewOf } from '../support/slack-runs.ts';
 
-const hostile = '<!channel> `rm` & "x" *bold* 🐘\u202e</b>\n```drop```';
 const wanted = (view: RunViewData) => wantedMessages(view, (length) => fold(view.facts.slice(0, length), view.shape));
 const only = (view: RunViewData, kind: string) => {
   const found = wanted(view).filter((one) => one.kind === kind);
@@ -16,69 +16,8 @@ const only = (view: RunViewData, kind: string) => {
   return last;
 };
 const said = (view: RunViewData, kind: string) => texts(only(view, kind).message.blocks).join('\n');
-const blocked = (more: Partial<Extract<FactBody, { type: 'step.blocked' }>> = {}): FactBody => ({
-  type: 'step.blocked',
-  step: 'hold-schema-changes',
-  code: 'postgres.permission-denied',
-  reason: 'The bot may not change ASYNC_AUDIENCE_CREATION_ENABLED.',
-  remedy: 'Grant it.',
-  fate: 'human',
-  undoing: false,
-  ...more,
-});
-const writeStop: readonly FactBody[] = [
-  ...doneFacts('preflight', 'enable-replication-flags', 'hold-schema-changes', 'approve-cutover'),
-  { type: 'deadline.set', dueAt: firstAt + 200_000 },
-  ...doneFacts('fence-source', 'validate'),
-];
 
 describe('every message', () => {
-  const logs: Readonly<Record<string, readonly FactBody[]>> = {
-    'of a new run': [],
-    'with a question': [...doneFacts('preflight'), gateFact('enable-replication-flags', ['alter …'])],
-    'with a plan of 400 tables and long SQL': [
-      gateFact('enable-replication-flags', [
-        ...Array.from({ length: 400 }, (_, i) => `grant select on audience_data."table ${i} ${hostile}" to "migration"`),
-        `create index concurrently ${'a_very_long_column_name_, '.repeat(900)}`,
-      ]),
-    ],
-    'with hostile names': [
-      ...doneFacts('preflight'),
-      gateFact('enable-replication-flags', [hostile], { shown: [hostile.repeat(60)], question: hostile, because: hostile }),
-      {
-        type: 'vote.cast',
-        gate: 'enable-replication-flags',
-        nonce: 'n-enable-replication-flags',
-        by: hostile,
-        vote: 'approve',
-        reason: hostile,
-      },
-      { type: 'task.asked', step: 'hold-schema-changes', what: [hostile, hostile.repeat(200)], verifiedBy: hostile, expects: hostile },
-      blocked({ reason: hostile.repeat(300), remedy: hostile.repeat(300), code: hostile }),
-      { type: 'step.skipped', step: 'hold-schema-changes', by: hostile, reason: hostile.repeat(99) },
-      { type: 'note', by: 'U0OPERATOR', text: hostile.repeat(400) },
-      { type: 'pause.requested', by: hostile, reason: hostile },
-    ],
-    'of a write stop': writeStop,
-    'of writes given back': [...writeStop, { type: 'give-back.begun', reason: hostile }, { type: 'writes.given-back', offForMs: 4_200 }],
-    'of a finished run': [
-      ...writeStop,
-      { type: 'promotion.called' },
-      ...doneFacts('promote-destination', 'start-services', 'remove-migration'),
-      { type: 'run.finished' },
-    ],
-    'of an aborted run': [
-      ...doneFacts('preflight', 'enable-replication-flags'),
-      { type: 'abort.requested', by: 'U0ADMIN', reason: hostile },
-      { type: 'undo.begun', reason: 'x' },
-      { type: 'step.undone', step: 'enable-replication-flags', how: 'kept', why: hostile },
-      { type: 'run.aborted' },
-    ],
-    'of 200 retries': Array.from({ length: 200 }, (): readonly FactBody[] => [
-      blocked({ reason: hostile.repeat(5) }),
-      { type: 'retry.requested', step: 'hold-schema-changes', by: 'U0OPERATOR' },
-    ]).flat(),
-  };
   for (const [name, facts] of Object.entries(logs))
     it(`${name} is within Slack’s limits`, () => {
       for (const now of [firstAt + 60_000, firstAt + 20 * 60_000]) {
@@ -268,7 +207,7 @@ describe('the last message', () => {
     expect(only(view, 'report').message.text).toMatch(/^PG-1 .* finished after 21 s, writes off 9\.0 s\.$/);
     expect(said(view, 'report')).toContain('validate is as it should be');
     const files = wanted(view).flatMap((one) => (one.file ? [one.file] : []));
-    expect(files.map((one) => one.name)).toEqual(['PG-1-report.html', 'PG-1-report.json']);
+    expect(files.map((one) => one.name)).toEqual(['PG-1-report.html', 'PG-1-report.json', 'PG-1-report.md']);
     expect(files[0]?.content).not.toMatch(/<script|<!channel/);
     expect(JSON.parse(files[1]?.content ?? '')).toMatchObject({ run: 'PG-1', ended: 'finished', outages: [{ end: 'switched' }] });
   });

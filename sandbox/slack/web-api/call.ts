@@ -14,8 +14,8 @@ export interface Reply {
   readonly status: number;
   readonly body: Json;
   readonly retryAfterSeconds?: number;
-  /** The work was done, but the answer is to get lost on its way. */
-  readonly lost?: boolean;
+  /** The answer gets lost on its way (the work was done), or none is given (it was not). */
+  readonly fate?: 'lost' | 'silent';
   /** What the bot token was granted: Slack says it with every answer. */
   readonly scopes?: string;
 }
@@ -41,7 +41,7 @@ export function createWebApi(workspace: Workspace): (method: string, token: stri
     return undefined;
   }
 
-  function faulty(fault: Exclude<FaultAnswer, 'lost'>): Reply {
+  function faulty(fault: Exclude<FaultAnswer, string>): Reply {
     if ('error' in fault) return { status: 200, body: fail(fault.error) };
     const { retryAfterSeconds } = fault;
     return {
@@ -57,10 +57,11 @@ export function createWebApi(workspace: Workspace): (method: string, token: stri
     const wait = limiter(name, text(args, 'channel'));
     if (wait > 0) return { status: 429, body: fail('ratelimited'), retryAfterSeconds: wait };
     const fault = options.faults?.method?.(name, args);
+    if (fault === 'silent') return { status: 200, body: {}, fate: fault };
     if (fault && fault !== 'lost') return faulty(fault);
     const body = METHODS[name]?.run(workspace, args) ?? fail('unknown_method');
     const scopes = token === botToken ? { scopes: workspace.scopes.join(',') } : {};
-    return { status: 200, body, ...scopes, ...(fault === 'lost' ? { lost: true } : {}) };
+    return { status: 200, body, ...scopes, ...(fault === 'lost' ? { fate: fault } : {}) };
   }
 
   return (name, token, args) => {

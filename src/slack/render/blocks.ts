@@ -18,6 +18,10 @@ export function header(text: string): Block {
 export function section(...lines: readonly string[]): Block {
   return { type: 'section', text: { type: 'mrkdwn', text: wholeLines(lines, most.section).text || '–' } };
 }
+/** Would a section leave a part of these lines out? Then people get them as a file too. */
+export function isCut(lines: readonly string[]): boolean {
+  return wholeLines(lines, most.section).text !== lines.join('\n');
+}
 /** SQL and patches, word for word. */
 export function codeSection(lines: readonly string[], max: number = most.section): Block {
   return { type: 'section', text: { type: 'mrkdwn', text: codeBlock(lines, Math.min(max, most.section)).text } };

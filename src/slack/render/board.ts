@@ -18,7 +18,7 @@ export function renderBoard(view: RunViewData): Message {
   const buttons: readonly types.Button[] = legalMoves(view);
   const blocks: readonly Block[] = [
     header(`🐘 ${runName(state)}`),
-    section(line, ...(off ? [off] : []), `${bar(count ? over / count : 0)} · ${elapsed(view)}`),
+    section(line, ...(off ? [off] : []), `${bar(count ? over / count : 0)} · ${elapsed(view)}${left(view)}`),
     fields(...facts(view)),
     ...(state.header?.withoutBefore === undefined ? [] : [section(overrideLine(state.header))]),
     divider(),
@@ -38,6 +38,20 @@ function elapsed(view: RunViewData): string {
   if (started === undefined) return 'not started';
   const end = view.state.endedAt;
   return end === undefined ? `started ${time(started)}` : `took ${duration(end - started)}`;
+}
+
+/** From the rates of the step that runs and from the run that rehearsed this one. It moves with the steps, not with the clock. */
+function left({ state, earlier, progress, now }: RunViewData): string {
+  if (!earlier || state.endedAt !== undefined || state.abort) return '';
+  const live =
+    progress?.step === state.current && progress?.etaMs !== undefined ? Math.max(0, progress.at + progress.etaMs - now) : undefined;
+  const ms = state.steps
+    .filter((step) => !isOver(step))
+    .reduce(
+      (sum, step) => sum + (step.id === state.current ? (live ?? earlier.workMs.get(step.id) ?? 0) : (earlier.workMs.get(step.id) ?? 0)),
+      0,
+    );
+  return ` · about ${duration(ms)} of work left, as ${safe(earlier.run)} (${safe(earlier.environment)}) took`;
 }
 
 function facts({ state, face, shape, facts: log }: RunViewData): readonly string[] {

@@ -1,6 +1,7 @@
 import type { Fact } from '../../engine/facts.ts';
 import type { RunbookShape, RunState } from '../../engine/state.ts';
 import type { Progress } from '../../engine/step.ts';
+import type { Rehearsal } from '../report/rehearsal.ts';
 
 /** What messages say about a run that its log does not: from the service file, given as data. */
 export interface RunFace {
@@ -33,6 +34,8 @@ export interface RunViewData {
   readonly shape: RunbookShape;
   readonly face: RunFace;
   readonly progress: (Progress & { readonly step: string; readonly at: number }) | undefined;
+  /** The finished run that this one is measured by, as a rule staging's. */
+  readonly earlier?: Rehearsal | undefined;
   /** Milliseconds since the epoch; read only for the write stop's clock and durations of what still runs. */
   readonly now: number;
 }

@@ -5,8 +5,8 @@ import { code, cut, duration, plural, safe } from './text.ts';
 
 const signs = { pending: '⚪', started: '🔄', done: '✅', skipped: '⏭', blocked: '❌', undone: '↩', kept: '↩' } as const;
 
-/** Every step of the run: what `status` and the button "Steps" show to the person who asks. */
-export function renderSteps(view: RunViewData): Message {
+/** Every step of the run: what `status` and the button "Steps" show to the person who asks. `trouble`: why the channel does not show it. */
+export function renderSteps(view: RunViewData, trouble?: string): Message {
   const { state, shape, progress } = view;
   const off = clock(view);
   const line = (id: string) => {
@@ -23,6 +23,7 @@ export function renderSteps(view: RunViewData): Message {
     [
       header(runName(state)),
       section(`*${words}* · ${stepsOver(state)} of ${plural(state.steps.length, 'step')} done`, off ?? writesSentence(state)),
+      ...(trouble === undefined ? [] : [section(trouble)]),
       ...(state.blocked ? [section(`*What*  ${safe(state.blocked.reason)}`, `*Remedy*  ${safe(state.blocked.remedy)}`)] : []),
       ...phasesOf(view).map((phase) => section(`*${safe(phase.name)}*`, ...phase.steps.map((step) => line(step.id)))),
       context(`Also from a terminal: ${code(`npx pgupgrade status ${runId(state)}`)}`),

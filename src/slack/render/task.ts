@@ -1,8 +1,8 @@
 import type { Fact } from '../../engine/facts.ts';
-import { actions, type Block, button, codeSection, context, type Message, message, section } from './blocks.ts';
+import { actions, type Block, button, codeSection, context, isCut, type Message, message, section } from './blocks.ts';
 import { type RunViewData, runId, titleOf } from './face.ts';
 import { clock } from './status.ts';
-import { cut, people, safe, time, who } from './text.ts';
+import { codeBlock, cut, people, safe, time, who } from './text.ts';
 
 export type TaskAsked = Extract<Fact, { readonly type: 'task.asked' }>;
 
@@ -28,11 +28,28 @@ export function renderTask(asked: TaskAsked, index: number, view: RunViewData): 
   ]);
 }
 
+const most = { pieces: 5, characters: 1_500 } as const;
+
+function partsOf(what: readonly string[]) {
+  return {
+    sentences: what.filter((line) => !line.includes('\n')).map((line) => `• ${safe(line)}`),
+    pieces: what.filter((line) => line.includes('\n')),
+  };
+}
+
+/** Does the card leave a part out? Then people get it as a file. */
+export function isTaskCut({ what }: Pick<TaskAsked, 'what'>): boolean {
+  const { sentences, pieces } = partsOf(what);
+  return isCut(sentences) || pieces.length > most.pieces || pieces.some((piece) => codeBlock([piece], most.characters).left > 0);
+}
+
 /** Sentences as a list; what has several lines (settings, commands) is shown as it is to be copied. */
 function whatBlocks(what: readonly string[]): readonly Block[] {
-  const sentences = what.filter((line) => !line.includes('\n')).map((line) => `• ${safe(line)}`);
-  const pieces = what.filter((line) => line.includes('\n'));
-  return [...(sentences.length ? [section(...sentences)] : []), ...pieces.slice(0, 5).map((piece) => codeSection([piece], 1_500))];
+  const { sentences, pieces } = partsOf(what);
+  return [
+    ...(sentences.length ? [section(...sentences)] : []),
+    ...pieces.slice(0, most.pieces).map((piece) => codeSection([piece], most.characters)),
+  ];
 }
 
 function doneLine(done: Fact | undefined): string {

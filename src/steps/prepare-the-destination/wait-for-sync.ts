@@ -35,6 +35,7 @@ export const waitForSync: Step<Needs> = {
         `Replication slot ${lost.slot} of the source lost WAL that it still needed (max_slot_wal_keep_size).`,
         'The copy has to begin anew: abort, raise max_slot_wal_keep_size and start again.',
       );
+    await keepLag(run, job, Math.max(0, ...slots.map(({ lagBytes }) => lagBytes)));
     const copying = objects.filter(({ phase }) => !following.has(phase ?? ''));
     if (following.has(job.phase ?? '') && copying.length === 0)
       return done(
@@ -53,6 +54,13 @@ export const waitForSync: Step<Needs> = {
 function lookEveryMs(job: MigrationJob): number {
   const age = job.createTime ? Date.now() - Date.parse(job.createTime) : 0;
   return Math.min(10_000, Math.max(300, age / 20));
+}
+
+/** For the report's chart: rarer as the copy grows older, so that one of days leaves some hundred points. */
+async function keepLag(run: RunView, job: MigrationJob, bytes: number): Promise<void> {
+  const age = job.createTime ? Date.now() - Date.parse(job.createTime) : 0;
+  const last = run.recall<{ readonly at: number }>('lag')?.at ?? 0;
+  if (Date.now() - last >= Math.max(1_000, age / 20)) await run.record('lag', { at: Date.now(), bytes });
 }
 
 async function copied({ postgres }: Needs, run: RunView, job: MigrationJob): Promise<string> {

@@ -57,6 +57,8 @@ export const approveCutover: Step<Needs> = {
         `The promotion would be called after about ${seconds(predicted.untilCallMs)} (${predicted.parts.join(', ')}), and the deadline is ${seconds(deadline)}.`,
         'Raise cutover.deadline or validation.connections in the service file, or cut over when the database is less busy.',
       );
+    await run.record('predicted', { untilCallMs: predicted.untilCallMs, untilWritesMs: predicted.untilWritesMs });
+    await run.record('lag', { at: Date.now(), bytes: lag.bytes });
     return todo(await thresholds(clients, run, verdict), { shown: figures(lag, predicted, verdict) });
   },
 

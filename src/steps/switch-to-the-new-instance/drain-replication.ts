@@ -24,15 +24,19 @@ export const drainReplication: Step<Pick<Clients, 'postgres'>> = {
 
   async apply({ postgres }, run) {
     const lsn = run.recall<{ readonly lsn: string }>('fence', 'fence-source')?.lsn ?? '0/0';
+    const lag: { readonly at: number; readonly bytes: number }[] = [];
     const { durationMs } = await run.spend('drain', () =>
       drain(postgres, {
         lsn,
         until: run.deadlineAt ?? Date.now() + withinMs,
         signal: run.signal,
-        progress: (missing) => run.progress({ text: `${missing} bytes of WAL to go` }),
+        progress: (missing) => {
+          run.progress({ text: `${missing} bytes of WAL to go` });
+          if (Date.now() - (lag.at(-1)?.at ?? 0) >= 250) lag.push({ at: Date.now(), bytes: missing });
+        },
       }),
     );
-    await run.record('drained', { lsn, durationMs });
+    await run.record('drained', { lsn, durationMs, lag: [...lag, { at: Date.now(), bytes: 0 }] });
   },
 
   undo: { keep: 'waiting changes nothing' },
