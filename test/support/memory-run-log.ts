@@ -1,4 +1,4 @@
-import type { Fact, FactBody } from '../../src/engine/facts.ts';
+import { endsRun, type Fact, type FactBody } from '../../src/engine/facts.ts';
 import type { Lock, RunLog } from '../../src/engine/ports.ts';
 
 export interface MemoryRunLog extends RunLog {
@@ -23,7 +23,10 @@ export function memoryRunLog(clock: () => number = Date.now): MemoryRunLog {
     const first = logs.get(run)?.[0];
     return first?.type === 'run.started' ? first : undefined;
   };
-  const active = (run: string) => !logs.get(run)?.some((fact) => fact.type === 'run.finished' || fact.type === 'run.aborted');
+  const active = (run: string) => {
+    const last = logs.get(run)?.findLast((fact) => endsRun(fact) || fact.type === 'leg.begun');
+    return last === undefined || last.type === 'leg.begun';
+  };
   const tell = (run: string) => {
     for (const listener of listeners) listener(run);
   };
@@ -76,6 +79,14 @@ export function memoryRunLog(clock: () => number = Date.now): MemoryRunLog {
       if ((logs.get(run)?.length ?? 0) !== seen) {
         lost += 1;
         return 'stale';
+      }
+      if (facts.some(({ type }) => type === 'leg.begun') && !active(run)) {
+        const own = header(run);
+        const holder = [...logs.keys()].find((one) => {
+          const other = header(one);
+          return one !== run && other?.service === own?.service && other?.environment === own?.environment && active(one);
+        });
+        if (holder !== undefined) return { heldBy: holder };
       }
       push(run, ...facts);
       return 'appended';
