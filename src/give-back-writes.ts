@@ -1,3 +1,4 @@
+import type { Clients } from './clients.ts';
 import { loadServices } from './config/load.ts';
 import { parseRuntime } from './config/runtime.ts';
 import type { Service } from './config/schema.ts';
@@ -5,7 +6,10 @@ import { Refused } from './errors.ts';
 import { migrationJobId } from './gcp/names.ts';
 import { clientsOpener } from './open-clients.ts';
 import { standingFences } from './postgres/fence-ledger.ts';
+import { forgetReplicas, mirroredReplicas } from './postgres/replicas-mirror.ts';
+import type { Sql } from './postgres/types.ts';
 import { unfence } from './postgres/unfence.ts';
+import { startOrder } from './workloads/order.ts';
 
 /** The run's name and uid are in the name under which the fence mirrored its ledger on the source. */
 const mirrored = /^(?<run>.+)-(?<uid>[a-z0-9]+)$/;
@@ -32,7 +36,9 @@ export async function giveBackWrites(request: {
   try {
     const sql = await clients.postgres.database('source', 'postgres');
     const fences = await standingFences(sql);
-    if (fences.length === 0) return [`No fence stands on ${source}: nobody is kept out by the bot.`, ...workloadLines(clients.target)];
+    const replicas = await mirroredReplicas(sql);
+    if (fences.length === 0 && Object.keys(replicas).length === 0)
+      return [`No fence stands on ${source}, and no application is stopped by the bot: nobody is kept out by it.`];
     const instance = await clients.cloudSql.instance(destination);
     if (instance && instance.instanceType !== 'READ_REPLICA_INSTANCE')
       throw new Refused(
@@ -48,7 +54,8 @@ export async function giveBackWrites(request: {
         `${run}: CONNECT and LOGIN on ${source} are as they were before its fence; ${ledger.roles.length} roles may log in again. Writes are on.`,
       );
     }
-    return [...done, ...workloadLines(clients.target)];
+    if (fences.length === 0) done.push(`No fence stands on ${source}. Writes are on.`);
+    return [...done, ...(await startAgain(clients, sql, replicas))];
   } finally {
     await opened.close();
   }
@@ -74,15 +81,27 @@ async function refusePromoted(
     );
 }
 
-/** Replicas are in the run's log alone; what stands in Kubernetes is left to people here. */
-function workloadLines({ workloads }: { readonly workloads: Service['workloads'] }): readonly string[] {
-  const stopped = Object.entries(workloads).filter(([, { stop }]) => stop !== undefined);
-  return stopped.length > 0
-    ? [
-        'Start the applications that the bot stopped:',
-        ...stopped.map(([name, { namespace, driver }]) =>
-          driver === 'manual' ? `  start ${name}` : `  kubectl -n ${namespace} scale deployment ${name} --replicas=…`,
-        ),
-      ]
-    : [];
+/** The applications at their former replicas, in the order in which they start; what cannot be reached is left to people, with its numbers. */
+async function startAgain(
+  { target, workloads }: Pick<Clients, 'target' | 'workloads'>,
+  sql: Sql,
+  replicas: Readonly<Record<string, number>>,
+): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for (const name of startOrder(target).flat()) {
+    const count = replicas[name];
+    if (count === undefined) continue;
+    const { namespace, driver } = target.workloads[name] ?? {};
+    const byHand = driver === 'manual' ? `Start ${name} again by hand, with ${count} replicas.` : undefined;
+    const failure =
+      byHand ??
+      (await workloads.scale(name, count).then(
+        () => undefined,
+        (error: unknown) =>
+          `${error instanceof Error ? error.message : String(error)} Run: kubectl -n ${namespace} scale deployment ${name} --replicas=${count}`,
+      ));
+    lines.push(failure ?? `${name} is scaled to ${count} replicas again.`);
+    if (failure === undefined) await forgetReplicas(sql, [name]);
+  }
+  return lines;
 }

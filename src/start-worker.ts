@@ -13,11 +13,13 @@ import { clientsOpener, type OpenClients } from './open-clients.ts';
 import { standingFences } from './postgres/fence-ledger.ts';
 import type { Process } from './process.ts';
 import { runbook } from './runbook.ts';
+import { createWayBackTender } from './tend-way-back.ts';
 
 /** Executes steps. Several side by side are fine: a run has one owner at a time. Gives the function that ends it. */
 export async function startStepWorker({ runtime, services, jobs }: Process): Promise<() => Promise<void>> {
   const open = clientsOpener(runtime, services);
   const kept = keptClients(open);
+  const tend = createWayBackTender();
   const worker = await startWorker<Clients>(jobs, {
     runbook,
     async openClients(header, { guard, signal, applicationName, token }) {
@@ -37,6 +39,14 @@ export async function startStepWorker({ runtime, services, jobs }: Process): Pro
     },
     deadlineMs: (header) => serviceOf(header.service, services).cutover.deadline,
     mayGiveBack: (header, leg) => mayGiveBack(open, header, leg),
+    tending: {
+      armedBy: 'arm-way-back',
+      async tend({ header, state, before, guard, signal }) {
+        // Not named as an execution of the run: the next one would take it for an earlier owner's and end it.
+        const opened = open(header, { guard, signal, applicationName: `pgupgrade-way-back/${header.run}`, readOnly: false });
+        return tend({ clients: opened.clients, uid: header.uid, state, before, signal }).finally(() => opened.close());
+      },
+    },
   });
   return async () => {
     await worker.close();

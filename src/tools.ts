@@ -171,6 +171,21 @@ const doctor: Tool = {
   },
 };
 
+const takeOver: Tool = {
+  usage:
+    'takeover RUN [--environment NAME] [--service NAME]   what is left to do of a run, as psql, gcloud and kubectl lines, when the bot is dead',
+  options: { environment: text, service: text },
+  async run(parsed, variables) {
+    const [run] = parsed.positionals;
+    if (run === undefined) throw new Refused('arguments.invalid', 'Name the run, for instance: npx pgupgrade takeover PG-1');
+    const { takeover } = await import('./takeover.ts');
+    const [environment, service] = [one(parsed, 'environment'), one(parsed, 'service')];
+    const named = { ...(environment === undefined ? {} : { environment }), ...(service === undefined ? {} : { service }) };
+    for (const line of await takeover({ run: run.toUpperCase(), ...named, variables })) console.log(line);
+    return 0;
+  },
+};
+
 /** What works by itself, by its name on the command line. */
 export const tools: Readonly<Record<string, Tool>> = {
   validate,
@@ -179,4 +194,5 @@ export const tools: Readonly<Record<string, Tool>> = {
   'migrate-ownership': migrateOwnership,
   'give-back-writes': giveBackWrites,
   doctor,
+  takeover: takeOver,
 };

@@ -122,7 +122,10 @@ export const Service = z
     workloads: z.record(z.string(), Workload),
     flags: z.record(z.string(), Flag).default({}),
     cutover: z.strictObject({ deadline: Duration, maxLag: Size, pitr: z.enum(['after', 'inside-write-stop']).default('after') }),
-    wayBack: z.strictObject({ days: z.number().positive(), maxRetainedWal: Size }),
+    wayBack: z.strictObject({
+      days: z.number().positive(),
+      maxRetainedWal: Size.describe('Of the new instance, for the old one: warned at it, the way back is given up at twice that'),
+    }),
     highAvailability: z.enum(['as-source', 'regional', 'zonal']).default('as-source').describe('Of the new instance once it is promoted'),
     validation: z
       .strictObject({ showValues: z.record(z.string(), z.array(z.string())).default({}), connections: z.int().min(1).max(32).default(4) })

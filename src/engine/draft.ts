@@ -45,6 +45,7 @@ export interface Draft {
   /** Of the write stop that is open. */
   spans: readonly Span[];
   readonly writeStops: WriteStop[];
+  wayBack: RunState['wayBack'];
   ended: { readonly at: number; readonly as: 'finished' | 'aborted' | 'rolled-back' | 'retired' } | undefined;
 }
 
@@ -80,6 +81,7 @@ export function emptyDraft(shape: RunbookShape): Draft {
     writesOffSince: undefined,
     spans: [],
     writeStops: [],
+    wayBack: { warnings: [], gaps: [], lost: undefined },
     ended: undefined,
   };
 }

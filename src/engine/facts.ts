@@ -97,6 +97,17 @@ export type FactBody =
   | { readonly type: 'writes.given-back'; readonly offForMs: number }
   /** `marks: 'paused'` is the bot's: the execution that was open when the pause was asked for has ended. */
   | { readonly type: 'note'; readonly by: string; readonly text: string; readonly marks?: 'paused' }
+  /**
+   * What a look at the armed way back brought: tables made on the old instance, and everything that stands against going back now
+   * (`warnings`, replacing the earlier ones) or for good (`gaps`, added to them). `lost`: why there is no way back any more.
+   */
+  | {
+      readonly type: 'way-back.tended';
+      readonly did: readonly string[];
+      readonly warnings: readonly string[];
+      readonly gaps: readonly string[];
+      readonly lost?: string;
+    }
   | { readonly type: 'run.finished' }
   | { readonly type: 'run.aborted' }
   /** People asked for another leg. `steps`: its ids in order, as they were then. Claims the environment again for a run that had ended. */
@@ -170,6 +181,7 @@ export const movesEpoch = {
   'give-back.begun': false,
   'writes.given-back': true,
   note: false,
+  'way-back.tended': false,
   'run.finished': false,
   'run.aborted': false,
   'leg.begun': true,

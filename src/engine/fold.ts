@@ -170,6 +170,11 @@ function take(draft: Draft, fact: Fact): void {
     case 'note':
       if (fact.marks === 'paused') draft.pauseSettled = true;
       return;
+    case 'way-back.tended': {
+      const gaps = [...new Set([...draft.wayBack.gaps, ...fact.gaps])];
+      draft.wayBack = { warnings: fact.warnings, gaps, lost: fact.lost ?? draft.wayBack.lost };
+      return;
+    }
     case 'run.finished':
       draft.ended = { at: fact.at, as: 'finished' };
       return;
@@ -233,6 +238,7 @@ function stateOf(draft: Draft, facts: readonly Fact[]): RunState {
     givingBack: draft.givingBack ? { reason: draft.givingBack.reason } : undefined,
     writesOffSince: draft.writesOffSince,
     writeStops: draft.writeStops,
+    wayBack: draft.wayBack,
     endedAt: draft.ended?.at,
   };
 }

@@ -41,8 +41,33 @@ export interface RunLog {
   locks(): Promise<ReadonlyMap<string, Lock>>;
   setProgress(run: string, step: string, progress: Progress): Promise<void>;
   progress(run: string): Promise<(Progress & { readonly step: string; readonly at: number }) | undefined>;
+  /** The latest look at the run's armed way back, beside the log: figures move all the time. */
+  setWayBack(run: string, look: WayBackLook): Promise<void>;
+  wayBack(run: string): Promise<WayBackLook | undefined>;
   /** Calls back after every append and progress of any run. Gives the function that ends it. */
   watch(listener: (run: string) => void): Promise<() => Promise<void>>;
+}
+
+/** How the armed way back stood when it was looked at last. */
+export interface WayBackLook {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Lag, what it keeps on the new instance's disk, what was carried over. */
+  readonly text: string;
+  /** Why the look was not possible. */
+  readonly problem?: string;
+  /** What the next look goes on from; nobody else's. */
+  readonly memo: unknown;
+}
+
+/** What one round of upkeep found and did: all but `look` goes to the log when it is new. */
+export interface Tended {
+  readonly look: WayBackLook;
+  /** Tables made on the old instance, as sentences. */
+  readonly did: readonly string[];
+  readonly warnings: readonly string[];
+  readonly gaps: readonly string[];
+  readonly lost?: string;
 }
 
 /** Queues what the run owes next. Implemented in jobs/ on BullMQ; idempotent. */

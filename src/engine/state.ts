@@ -148,6 +148,8 @@ export interface RunState {
   readonly writesOffSince: number | undefined;
   /** Write stops that ended: by a give-back, by the services' start on the new instance or on the old one. */
   readonly writeStops: readonly WriteStop[];
+  /** What the looks at the armed way back found; `lost`: there is none any more, and why. */
+  readonly wayBack: { readonly warnings: readonly string[]; readonly gaps: readonly string[]; readonly lost: string | undefined };
   readonly endedAt: number | undefined;
 }
 

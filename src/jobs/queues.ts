@@ -2,12 +2,13 @@ import { Queue } from 'bullmq';
 import type { OwedJob } from './owed.ts';
 
 /** `urgent`: deadlines, give-backs and expiries, never behind a busy step (there a deadline fired 2 s late). */
-export const queueNames = { steps: 'steps', urgent: 'urgent', looks: 'looks' } as const;
+export const queueNames = { steps: 'steps', urgent: 'urgent', looks: 'looks', tending: 'tending' } as const;
 
 export interface Queues {
   readonly steps: Queue;
   readonly urgent: Queue;
   readonly looks: Queue;
+  readonly tending: Queue;
   close(): Promise<void>;
 }
 
@@ -21,7 +22,12 @@ export function openQueues(redisUrl: string, prefix: string, onError: (error: Er
     queue.on('error', onError);
     return queue;
   };
-  const queues = { steps: open(queueNames.steps), urgent: open(queueNames.urgent), looks: open(queueNames.looks) };
+  const queues = {
+    steps: open(queueNames.steps),
+    urgent: open(queueNames.urgent),
+    looks: open(queueNames.looks),
+    tending: open(queueNames.tending),
+  };
   return {
     ...queues,
     async close() {
@@ -31,7 +37,7 @@ export function openQueues(redisUrl: string, prefix: string, onError: (error: Er
 }
 
 /** The log is the history: a finished job that is kept would swallow the next one of its id. */
-const jobOptions = {
+export const jobOptions = {
   removeOnComplete: true,
   removeOnFail: true,
   attempts: 8,

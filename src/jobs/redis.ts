@@ -15,6 +15,7 @@ export function keysOf(prefix: string) {
     appended: (run: string) => `${prefix}:appended:${run}`,
     lease: (run: string) => `${prefix}:lease:${run}`,
     progress: (run: string) => `${prefix}:progress:${run}`,
+    wayBack: (run: string) => `${prefix}:way-back:${run}`,
     reply: (id: string) => `${prefix}:reply:${id}`,
     /** A comparison on demand is under way. */
     comparison: (run: string) => `${prefix}:comparison:${run}`,

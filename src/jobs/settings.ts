@@ -15,6 +15,9 @@ export interface Timing {
   readonly backoffMs: number;
   readonly backoffMaxMs: number;
   readonly lookTimeoutMs: number;
+  /** Between two looks at an armed way back: while the run works, and once it has ended. */
+  readonly tendMs: number;
+  readonly tendEndedMs: number;
 }
 
 export const defaultTiming: Timing = {
@@ -28,6 +31,8 @@ export const defaultTiming: Timing = {
   backoffMs: 500,
   backoffMaxMs: 30_000,
   lookTimeoutMs: 120_000,
+  tendMs: 5_000,
+  tendEndedMs: 30_000,
 };
 
 /** Between half and the whole of the doubled pause; what the other side asked for is kept. */

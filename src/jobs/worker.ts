@@ -9,6 +9,7 @@ import type { Owed } from './owed.ts';
 import { processJob } from './process-job.ts';
 import { connectionOf, queueNames } from './queues.ts';
 import { startReconciling } from './reconcile.ts';
+import { startTending, type Tending } from './tending.ts';
 
 /** What clients are opened with. Every mutating call awaits `guard()` first. */
 export interface Opening {
@@ -38,6 +39,8 @@ export interface WorkerOptions<C> {
   readonly deadlineMs: (header: RunHeader) => number | Promise<number>;
   /** Reads from the world whether the leg's point of no return was passed, before the first writer is let in again. */
   readonly mayGiveBack: (header: RunHeader, leg: Leg) => Promise<'yes' | { readonly no: string }>;
+  /** Absent: nothing looks after an armed way back. */
+  readonly tending?: Tending;
 }
 
 export interface Working<C> extends WorkerOptions<C> {
@@ -56,10 +59,12 @@ export async function startWorker<C>(jobs: Jobs, options: WorkerOptions<C>): Pro
   const interrupts = await watchForInterrupts(jobs);
   const working: Working<C> = { ...options, jobs, interrupts, steps: stepsOf(options.runbook), closing: closing.signal };
   const reconciling = startReconciling(jobs);
+  const tending = options.tending && startTending(jobs, options.tending, closing.signal);
   const workers = [
     open(working, queueNames.steps, 4),
     open(working, queueNames.urgent, 8),
     startLookWorker(jobs, options.runbook, options.openLook, closing.signal),
+    ...(tending ? [tending.worker] : []),
   ];
   for (const worker of workers) {
     worker.on('error', (error) => jobs.report({ kind: 'error', where: worker.name, error }));
@@ -72,6 +77,7 @@ export async function startWorker<C>(jobs: Jobs, options: WorkerOptions<C>): Pro
     async close() {
       closing.abort(new Error('the worker stops'));
       await reconciling.close();
+      await tending?.close();
       await Promise.all(workers.map((worker) => worker.close()));
       await interrupts.close();
     },

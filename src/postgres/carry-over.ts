@@ -24,6 +24,17 @@ const workerGoneWithinMs = 20_000;
  * slot's name, and the next call goes on from there. A gap is followed as well once it is `told` of.
  */
 export async function carryOver(there: Sql, here: Sql, name: string, told: (table: string) => boolean = () => false): Promise<CarriedOver> {
+  // Two at once, the upkeep and a rollback that begins, would end each other's hold. The lock is the session's and dies with it.
+  const key = [`pgupgrade ${name}`];
+  await here.look('select pg_advisory_lock(hashtextextended($1, 0))', key);
+  try {
+    return await carryOverAlone(there, here, name, told);
+  } finally {
+    await here.look('select pg_advisory_unlock(hashtextextended($1, 0))', key).catch(() => undefined);
+  }
+}
+
+async function carryOverAlone(there: Sql, here: Sql, name: string, told: (table: string) => boolean): Promise<CarriedOver> {
   const [theirs, ours] = await Promise.all([userTables(there), userTables(here)]);
   const missing = [...theirs].filter((table) => !ours.has(table));
   const follows = await followed(there, here, name);

@@ -1,4 +1,5 @@
 import { identifier } from './identifiers.ts';
+import { ledgerHas, tidyLedger } from './ledger-schema.ts';
 import type { Sql } from './types.ts';
 
 /** One CONNECT in a database's ACL. `grantee` null: PUBLIC. */
@@ -79,19 +80,17 @@ export async function mirrorLedger(sql: Sql, run: string, ledger: FenceLedger): 
 export async function standingFences(
   sql: Sql,
 ): Promise<readonly { readonly run: string; readonly ledger: FenceLedger; readonly at: Date }[]> {
-  const [table] = await sql.look<{ found: boolean }>(`select to_regclass('pgupgrade_ledger.fence') is not null as found`);
-  if (!table?.found) return [];
+  if (!(await ledgerHas(sql, 'fence'))) return [];
   return sql.look<{ run: string; ledger: FenceLedger; at: Date }>(
     'select run, ledger, fenced_at as at from pgupgrade_ledger.fence where undone_at is null order by fenced_at desc',
   );
 }
 
-/** Marks the mirrored ledger of `run` as undone; with no fence standing any more nothing is left behind. */
+/** Marks the mirrored ledger of `run` as undone; with nothing else to give back nothing is left behind. */
 export async function closeMirror(sql: Sql, run: string): Promise<void> {
-  const [table] = await sql.look<{ found: boolean }>(`select to_regclass('pgupgrade_ledger.fence') is not null as found`);
-  if (!table?.found) return;
+  if (!(await ledgerHas(sql, 'fence'))) return;
   await sql.change('update pgupgrade_ledger.fence set undone_at = now() where run = $1 and undone_at is null', [run]);
-  if ((await standingFences(sql)).length === 0) await sql.change('drop schema pgupgrade_ledger cascade');
+  await tidyLedger(sql);
 }
 
 /** `public` or the quoted name, as GRANT and REVOKE take it. */

@@ -5,8 +5,6 @@ export interface Fingerprint {
   /** SHA-256 over every definition, shortened; equal on the same server as long as nobody runs DDL. */
   readonly hash: string;
   readonly objects: number;
-  /** `kind schema.name` → its definition's MD5: to name what changed. */
-  readonly parts: ReadonlyMap<string, string>;
 }
 
 /**
@@ -36,15 +34,5 @@ export async function fingerprint(sql: Sql, schemas: readonly string[]): Promise
   );
   const hash = createHash('sha256');
   for (const { object, digest } of rows) hash.update(`${object}\0${digest}\n`);
-  return {
-    hash: hash.digest('hex').slice(0, 16),
-    objects: rows.length,
-    parts: new Map(rows.map(({ object, digest }) => [object, digest])),
-  };
-}
-
-/** What is on one side only, or differs, by name; at most `limit`. */
-export function differingParts(left: Fingerprint, right: Fingerprint, limit = 10): readonly string[] {
-  const names = new Set([...left.parts.keys(), ...right.parts.keys()]);
-  return [...names].filter((name) => left.parts.get(name) !== right.parts.get(name)).slice(0, limit);
+  return { hash: hash.digest('hex').slice(0, 16), objects: rows.length };
 }

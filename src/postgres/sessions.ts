@@ -30,6 +30,10 @@ export interface SessionSeen {
   readonly superuser: boolean;
   /** One of the bot's own: its user, and named `pgupgrade…` (the validator has sessions of its own). */
   readonly own: boolean;
+  /** What it runs or ran last, as it came from the client: never shown but by `sessionWords`. */
+  readonly statement: string;
+  /** How long its transaction is open, in ms, if that has written something. */
+  readonly writingForMs: number | null;
 }
 
 /** Everybody who is connected, as one look of pg_stat_activity; processes of the server that act for no role are left out. */
@@ -43,10 +47,14 @@ export async function sessionsOf(sql: Sql): Promise<readonly SessionSeen[]> {
     kind: string;
     superuser: boolean;
     own: boolean;
+    statement: string;
+    writingForMs: number | null;
   }>(
     `select a.pid, a.usename::text as role, a.datname::text as database, a.application_name as application,
             coalesce(host(a.client_addr), 'local') as address, a.backend_type as kind, coalesce(r.rolsuper, false) as superuser,
-            (a.pid = pg_backend_pid() or (a.usename = current_user and a.application_name like 'pgupgrade%')) as own
+            (a.pid = pg_backend_pid() or (a.usename = current_user and a.application_name like 'pgupgrade%')) as own,
+            left(coalesce(a.query, ''), 500) as statement,
+            case when a.backend_xid is not null then extract(epoch from clock_timestamp() - a.xact_start)::float8 * 1000 end as "writingForMs"
      from pg_stat_activity a left join pg_roles r on r.oid = a.usesysid where a.usename is not null order by a.usename, a.pid`,
   );
 }
@@ -68,9 +76,25 @@ export function classOf(session: SessionSeen, rules: SessionRules): SessionClass
   return 'foreign';
 }
 
-/** `me-inapp@x.iam (inapp-web, 10.0.0.4)` */
-export function sessionWords({ role, application, address }: Pick<SessionSeen, 'role' | 'application' | 'address'>): string {
-  return `${role} (${application === '' ? 'no application name' : application}, ${address})`;
+/** `me-inapp@x.iam (inapp-web, 10.0.0.4, “update campaign set name = …”)`: its statement's start, the values in it masked. */
+export function sessionWords({
+  role,
+  application,
+  address,
+  statement,
+}: Pick<SessionSeen, 'role' | 'application' | 'address'> & { readonly statement?: string }): string {
+  const start = statement ? startOf(statement) : '';
+  return `${role} (${application === '' ? 'no application name' : application}, ${address}${start === '' ? '' : `, “${start}”`})`;
+}
+
+function startOf(statement: string): string {
+  const masked = statement
+    .replace(/\$(\w*)\$.*?(\$\1\$|$)/gs, '…')
+    .replace(/'(?:[^']|'')*('|$)/g, '…')
+    .replace(/\b\d[\d.e]*\b/gi, '…')
+    .replace(/\s+/g, ' ')
+    .trim();
+  return masked.length > 60 ? `${masked.slice(0, 59)}…` : masked;
 }
 
 /**

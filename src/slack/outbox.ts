@@ -86,8 +86,9 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
     const face = state.header && options.faceOf(state.header);
     if (!state.header || !face) return undefined;
     const progress = await options.log.progress(run);
+    const wayBack = await options.log.wayBack(run);
     writer.rehearsal ??= { found: await findRehearsal(options.log, options.shape, state.header) };
-    const view = { state, facts, shape: options.shape, face, progress, earlier: writer.rehearsal.found, now: now() };
+    const view = { state, facts, shape: options.shape, face, progress, wayBack, earlier: writer.rehearsal.found, now: now() };
     const wanted = wantedMessages(view, (length) => {
       const then = writer.folds.get(length) ?? fold(facts.slice(0, length), options.shape);
       writer.folds.set(length, then);

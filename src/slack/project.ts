@@ -14,7 +14,19 @@ import { safe } from './render/text.ts';
 import { reportFiles } from './report/files.ts';
 import { reportOf } from './report/model.ts';
 
-type Kind = 'board' | 'phase' | 'gate' | 'task' | 'failure' | 'exhibits' | 'give-back' | 'deed' | 'reminder' | 'report' | 'file';
+type Kind =
+  | 'board'
+  | 'phase'
+  | 'gate'
+  | 'task'
+  | 'failure'
+  | 'exhibits'
+  | 'give-back'
+  | 'deed'
+  | 'warning'
+  | 'reminder'
+  | 'report'
+  | 'file';
 
 /** One message that the channel should show. The channel is a projection of the log: what is missing is posted, what differs is edited. */
 export interface Wanted {
@@ -100,6 +112,12 @@ function ofFact(fact: Fact, index: number, view: RunViewData, then: (length: num
         ...reportFiles(reportOf(until)).map((one, at) => file(index, at, one, 'the report', view)),
       ];
     }
+    case 'way-back.tended': {
+      const deed = renderDeed(fact, index, view);
+      // What stands against going back needs eyes; that a table was carried over does not.
+      const loud = fact.lost !== undefined || fact.warnings.length + fact.gaps.length > 0;
+      return deed ? [want(index, loud ? 'warning' : 'deed', deed)] : [];
+    }
     default: {
       const deed = renderDeed(fact, index, view);
       const whole =
@@ -109,7 +127,7 @@ function ofFact(fact: Fact, index: number, view: RunViewData, then: (length: num
   }
 }
 
-const broadcasts: ReadonlySet<Kind> = new Set(['gate', 'task', 'failure', 'exhibits', 'give-back', 'report', 'reminder']);
+const broadcasts: ReadonlySet<Kind> = new Set(['gate', 'task', 'failure', 'exhibits', 'give-back', 'report', 'reminder', 'warning']);
 /** Without the board there is no thread; without the others nobody knows that a decision is wanted. */
 const repeatables: ReadonlySet<Kind> = new Set(['board', 'gate', 'task', 'failure']);
 

@@ -45,7 +45,7 @@ export function createKubernetes(guard: () => Promise<void>) {
     });
   }
 
-  async function podCount(deployment: V1Deployment, at: Deployment): Promise<number> {
+  async function podsOf(deployment: V1Deployment, at: Deployment): Promise<readonly string[]> {
     const { core } = await apis();
     const labels = Object.entries(deployment.spec?.selector.matchLabels ?? {});
     const labelSelector = labels.map(([key, value]) => `${key}=${value}`).join(',');
@@ -53,7 +53,8 @@ export function createKubernetes(guard: () => Promise<void>) {
       throw classifyKubernetesError(error, `Listing the pods of ${at.namespace}/${at.name}`);
     });
     // Ending pods still write: only those that have ended do not count.
-    return pods.items.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed').length;
+    const alive = pods.items.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
+    return alive.map((pod) => pod.metadata?.name ?? '');
   }
 
   async function undoneBy(deployment: V1Deployment, at: Deployment): Promise<readonly string[]> {
@@ -82,7 +83,7 @@ export function createKubernetes(guard: () => Promise<void>) {
   return {
     async observe(at: Deployment): Promise<WorkloadState> {
       const deployment = await read(at);
-      const [pods, reasons] = await Promise.all([podCount(deployment, at), undoneBy(deployment, at)]);
+      const [{ length: pods }, reasons] = await Promise.all([podsOf(deployment, at), undoneBy(deployment, at)]);
       return {
         replicas: deployment.spec?.replicas ?? 1,
         pods,
@@ -112,13 +113,16 @@ export function createKubernetes(guard: () => Promise<void>) {
       for (;;) {
         options.signal.throwIfAborted();
         const deployment = await read(at);
-        const pods = await podCount(deployment, at);
+        // It was scaled before this call: somebody else has asked for more since. More than what is started is no harm.
+        if (replicas === 0 && (deployment.spec?.replicas ?? 1) > 0) throw putBack(deployment, at, replicas);
+        const alive = await podsOf(deployment, at);
+        const pods = alive.length;
         const current = deployment.status?.observedGeneration === deployment.metadata?.generation;
         if (current && pods === replicas && (deployment.status?.readyReplicas ?? 0) === replicas) return;
         if (Date.now() > until)
           throw new NeedsHuman(
             'workloads.slow',
-            `${at.namespace}/${at.name} has ${pods} pods, ${deployment.status?.readyReplicas ?? 0} ready, after ${Math.round(options.timeoutMs / 1000)} s; ${replicas} were asked for.`,
+            `${at.namespace}/${at.name} has ${pods} pods, ${deployment.status?.readyReplicas ?? 0} ready, after ${Math.round(options.timeoutMs / 1000)} s; ${replicas} were asked for${alive.length > replicas ? ` (${alive.slice(0, 5).join(', ')})` : ''}.`,
             {
               remedy: `Look at kubectl -n ${at.namespace} get pods, then press Retry.`,
             },
@@ -139,6 +143,18 @@ export function createKubernetes(guard: () => Promise<void>) {
       });
     },
   };
+}
+
+function putBack(deployment: V1Deployment, at: Deployment, replicas: number): NeedsHuman {
+  const writers = (deployment.metadata?.managedFields ?? []).filter((entry) =>
+    JSON.stringify(entry.fieldsV1 ?? {}).includes('"f:replicas"'),
+  );
+  const last = writers.toSorted((left, right) => Number(left.time ?? 0) - Number(right.time ?? 0)).at(-1)?.manager;
+  return new NeedsHuman(
+    'workloads.put-back',
+    `${at.namespace}/${at.name} was scaled to ${replicas} replicas, and somebody else asks for ${deployment.spec?.replicas ?? 1} again${last === undefined ? '' : ` (${last})`}.`,
+    { remedy: 'Suspend whatever scales it (an autoscaler, a GitOps controller, a script), then press Retry.' },
+  );
 }
 
 async function load(): Promise<Apis> {

@@ -34,10 +34,15 @@ export async function lookAtReplicas(workloads: Workloads, wanted: readonly Want
 }
 
 /** Scales the driven ones, all at once, and waits until their pods are gone or ready. */
-export async function scaleTo(workloads: Workloads, wanted: readonly Wanted[], signal: AbortSignal): Promise<void> {
+export async function scaleTo(
+  workloads: Workloads,
+  wanted: readonly Wanted[],
+  signal: AbortSignal,
+  withinMs: number = settleWithinMs,
+): Promise<void> {
   const driven = wanted.filter(({ name }) => workloads.driver(name) !== 'manual');
   await Promise.all(driven.map(({ name, replicas }) => workloads.scale(name, replicas)));
-  await Promise.all(driven.map(({ name, replicas }) => workloads.settled(name, replicas, { signal, timeoutMs: settleWithinMs })));
+  await Promise.all(driven.map(({ name, replicas }) => workloads.settled(name, replicas, { signal, timeoutMs: withinMs })));
 }
 
 /** The replicas before, to be recorded before scaling down: what an earlier, unfinished attempt recorded is kept where there are none now. */

@@ -1,5 +1,5 @@
 import { endsRun, type Fact, type FactBody } from '../../src/engine/facts.ts';
-import type { Lock, RunLog } from '../../src/engine/ports.ts';
+import type { Lock, RunLog, WayBackLook } from '../../src/engine/ports.ts';
 
 export interface MemoryRunLog extends RunLog {
   /** As the worker writes: without looking at the length. */
@@ -17,6 +17,7 @@ export function memoryRunLog(clock: () => number = Date.now): MemoryRunLog {
   const listeners = new Set<(run: string) => void>();
   const locks = new Map<string, Lock>();
   const progresses = new Map<string, Awaited<ReturnType<RunLog['progress']>>>();
+  const wayBacks = new Map<string, WayBackLook>();
   let lost = 0;
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   const header = (run: string) => {
@@ -100,6 +101,11 @@ export function memoryRunLog(clock: () => number = Date.now): MemoryRunLog {
       progresses.set(run, { ...progress, step, at: clock() });
       tell(run);
     },
+    setWayBack: async (run, look) => {
+      wayBacks.set(run, look);
+      tell(run);
+    },
+    wayBack: async (run) => wayBacks.get(run),
     progress: async (run) => progresses.get(run),
     watch: async (listener) => {
       listeners.add(listener);

@@ -64,6 +64,8 @@ describe('whose session it is', () => {
     kind: 'client backend',
     superuser: false,
     own: false,
+    statement: '',
+    writingForMs: null,
   };
   const rules = { keep: ['migration'], readers: ['reader'] };
   it('is foreign unless it is proven otherwise, also a person’s as the bot’s user', () => {

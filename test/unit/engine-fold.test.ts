@@ -241,6 +241,7 @@ describe('the epoch', () => {
     'give-back.begun': { type: 'give-back.begun', reason: '' },
     'writes.given-back': { type: 'writes.given-back', offForMs: 1 },
     note: { type: 'note', by: 'U1', text: '' },
+    'way-back.tended': { type: 'way-back.tended', did: [], warnings: ['type x was changed'], gaps: [] },
     'run.finished': { type: 'run.finished' },
     'run.aborted': { type: 'run.aborted' },
     'leg.begun': { type: 'leg.begun', leg: 'rollback', by: 'U1', reason: '', steps: [] },

@@ -81,7 +81,36 @@ describe('the board', () => {
 
   it('shows the clock of the write stop, and that nothing is given back any more after the call', () => {
     expect(said(viewOf(writeStop, { now: firstAt + 21_000 }), 'board')).toContain('Writes off 12 s');
-    expect(said(viewOf([...writeStop, { type: 'promotion.called' }]), 'board')).toContain('nothing is given back automatically');
+    expect(said(viewOf(writeStop, { now: firstAt + 21_000 }), 'board')).toMatch(/\d+s left\*, else the writes are given back/);
+    const called = viewOf([...writeStop, { type: 'promotion.called' }]);
+    const at = called.facts.at(-1)?.at ?? 0;
+    const running = said(viewOf([...writeStop, { type: 'promotion.called' }], { now: at + 65_000 }), 'board');
+    expect(running).toContain('nothing is given back automatically');
+    expect(running).toContain('the promotion was called 1m 05s ago, at ');
+  });
+
+  it('shows the armed way back, what stands against going back, and that there is none any more', () => {
+    const look = { at: firstAt, text: 'lag 12 kB · WAL kept 16 MB of at most 20 GB', memo: undefined };
+    expect(said(viewOf([{ type: 'run.finished' }], { wayBack: look }), 'board')).toContain('*Way back* · lag 12 kB');
+    const tended = (more: Partial<Extract<FactBody, { type: 'way-back.tended' }>>): FactBody => ({
+      type: 'way-back.tended',
+      did: [],
+      warnings: [],
+      gaps: [],
+      ...more,
+    });
+    const warned = viewOf(
+      [tended({ warnings: ['column public.t.c exists only on the new instance'], gaps: ['rows of <t> are missing'] })],
+      { wayBack: look },
+    );
+    expect(said(warned, 'board')).toContain('2 things against going back: rows of &lt;t&gt; are missing; column public.t.c');
+    expect(only(warned, 'warning').broadcast).toBe(true);
+    expect(only(viewOf([tended({ did: ['table public.t is made on the old instance too'] })]), 'deed').broadcast).toBe(false);
+    const lost = viewOf([tended({ lost: 'its slot is dropped' })], { wayBack: look });
+    expect(said(lost, 'board')).toContain('No way back any more*: its slot is dropped');
+    expect(said(lost, 'warning')).toContain('There is no way back any more');
+    const resolved = [tended({ warnings: ['x'] }), tended({})];
+    expect(viewOf(resolved).state.wayBack).toEqual({ warnings: [], gaps: [], lost: undefined });
   });
 
   it('is the same message while nothing changes, so that it is not edited', () => {

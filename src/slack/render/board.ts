@@ -24,6 +24,7 @@ export function renderBoard(view: RunViewData): Message {
     divider(),
     section(...phasesOf(view).map((phase) => phaseLine(phase, view))),
     ...currentBlock(view),
+    ...wayBackBlock(view),
     ...actions(buttons),
     context(footer(view)),
   ];
@@ -102,6 +103,21 @@ function currentBlock({ state, shape, progress, now }: RunViewData): readonly Bl
   const eta = progress.etaMs === undefined ? '' : ` · about ${duration(Math.max(0, progress.at + progress.etaMs - now))} left`;
   const part = progress.fraction === undefined ? '' : `${bar(progress.fraction, 12)} · `;
   return [section(`▸ ${title} — ${part}${cut(safe(progress.text), 500)}${eta}`)];
+}
+
+/** The armed way back: how far behind the old instance is, what that keeps on the new one's disk, and what stands against going back. */
+function wayBackBlock({ state, wayBack: look }: RunViewData): readonly Block[] {
+  const { lost, warnings, gaps } = state.wayBack;
+  if (lost !== undefined) return [section(`🚨 *No way back any more*: ${cut(safe(lost), 400)}`)];
+  if (!look) return [];
+  const against = [...gaps, ...warnings];
+  return [
+    section(
+      `↩ *Way back* · ${safe(look.text)}`,
+      ...(look.problem === undefined ? [] : [`⚠ not seen since ${time(look.at, '{time_secs}')}: ${cut(safe(look.problem), 300)}`]),
+      ...(against.length > 0 ? [`⚠ ${plural(against.length, 'thing')} against going back: ${cut(safe(against.join('; ')), 600)}`] : []),
+    ),
+  ];
 }
 
 function footer({ state, facts: log, progress }: RunViewData): string {

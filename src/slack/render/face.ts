@@ -1,4 +1,5 @@
 import type { Fact } from '../../engine/facts.ts';
+import type { WayBackLook } from '../../engine/ports.ts';
 import type { RunbookShape, RunState } from '../../engine/state.ts';
 import type { Progress } from '../../engine/step.ts';
 import type { Rehearsal } from '../report/rehearsal.ts';
@@ -36,6 +37,8 @@ export interface RunViewData {
   readonly progress: (Progress & { readonly step: string; readonly at: number }) | undefined;
   /** The finished run that this one is measured by, as a rule staging's. */
   readonly earlier?: Rehearsal | undefined;
+  /** The latest look at the armed way back. */
+  readonly wayBack?: WayBackLook | undefined;
   /** Milliseconds since the epoch; read only for the write stop's clock and durations of what still runs. */
   readonly now: number;
 }

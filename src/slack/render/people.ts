@@ -56,6 +56,8 @@ function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): s
       return fact.leg === 'rollback'
         ? '↩ The way back was not taken: the run is what it was before'
         : '↩ The old instance is not retired: the way back stays';
+    case 'way-back.tended':
+      return tended(fact);
     case 'promotion.refused':
       return `↩ Google refused the promotion, and it is still replicating · ${reason(fact.reason)}`;
     default:
@@ -67,6 +69,17 @@ function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): s
 function legAt(facts: readonly Fact[], index: number): Leg {
   const last = facts.slice(0, index + 1).findLast((fact) => fact.type === 'leg.begun' || fact.type === 'leg.abandoned');
   return last?.type === 'leg.begun' ? last.leg : 'upgrade';
+}
+
+function tended({ did, warnings, gaps, lost }: Extract<Fact, { readonly type: 'way-back.tended' }>): string {
+  if (lost !== undefined)
+    return `🚨 *There is no way back any more*: ${safe(lost)}. Nothing written from here on reaches the old instance.`;
+  const against = [...gaps, ...warnings];
+  return [
+    ...did.map((one) => `↩ Way back: ${reason(one)}`),
+    ...(against.length > 0 ? [`⚠ *Against going back to the old instance:*`, ...against.map((one) => `• ${reason(one)}`)] : []),
+    ...(against.length === 0 && did.length === 0 ? ['✅ Nothing stands against the way back any more.'] : []),
+  ].join('\n');
 }
 
 function reason(text: string): string {

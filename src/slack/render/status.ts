@@ -93,14 +93,23 @@ function wayBackWords({ state, face }: Pick<RunViewData, 'state' | 'face'>): str
   return ` · way back armed until ${until}, then \`/pgupgrade retire ${state.header?.run}\``;
 }
 
-/** The write stop's clock: `⛔ Writes off 12 s of 120 s`; undefined while writes are on. */
-export function clock(view: Pick<RunViewData, 'state' | 'face' | 'now'>): string | undefined {
+/** The write stop's clock: how long writes are off, and until when the promotion must be called or since when it runs; undefined while writes are on. */
+export function clock(view: Pick<RunViewData, 'state' | 'face' | 'now' | 'facts'>): string | undefined {
   const { state, face, now } = view;
   if (state.writesOffSince === undefined) return undefined;
   const off = duration(now - state.writesOffSince);
   return state.promotionCalled
-    ? `⛔ *Writes off ${off}* · ${pointOfNoReturn(state)}; nothing is given back automatically`
+    ? `⛔ *Writes off ${off}* · ${pointOfNoReturn(state)}${calledAgo(view)}; nothing is given back automatically`
     : state.leg.writesWereOff
       ? `⛔ *Writes off ${off}* · both instances are closed until people decide`
-      : `⛔ *Writes off ${off}* of at most ${duration(face.deadlineMs)} until ${state.leg.name === 'rollback' ? 'the old instance is opened' : 'the promotion is called'}`;
+      : `⛔ *Writes off ${off}* of at most ${duration(face.deadlineMs)} until ${state.leg.name === 'rollback' ? 'the old instance is opened' : 'the promotion is called'}${timeLeft(view)}`;
+}
+
+function timeLeft({ state: { deadlineAt }, now }: Pick<RunViewData, 'state' | 'now'>): string {
+  return deadlineAt === undefined ? '' : ` · *${duration(Math.max(0, deadlineAt - now))} left*, else the writes are given back`;
+}
+
+function calledAgo({ facts, now }: Pick<RunViewData, 'facts' | 'now'>): string {
+  const called = facts.findLast((fact) => fact.type === 'promotion.called');
+  return called ? ` ${duration(Math.max(0, now - called.at))} ago, at ${time(called.at, '{time_secs}')}` : '';
 }

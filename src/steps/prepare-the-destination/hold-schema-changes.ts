@@ -1,6 +1,6 @@
 import type { Clients } from '../../clients.ts';
 import { done, type RunView, type Step, task, todo } from '../../engine/step.ts';
-import { fingerprint } from '../../postgres/fingerprint.ts';
+import { keepSchema } from '../../validator/schema-drift.ts';
 import { type FlagsBefore, flagChanges, flagTasks, setFlags, unsetFlags } from '../../workloads/flags.ts';
 import { held } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand, type Wanted } from '../../workloads/replicas.ts';
@@ -40,12 +40,7 @@ export const holdSchemaChanges: Step<Needs> = {
     // Until people have done their part the schema may still change.
     const byHand = [...flagTasks(target.flags, 'during'), ...(await lookAtReplicas(workloads, wanted(clients))).byHand];
     if (byHand.length > 0 && run.answer === undefined) return;
-    const prints: Record<string, { hash: string; objects: number }> = {};
-    for (const [database, { schemas }] of Object.entries(target.databases)) {
-      const { hash, objects } = await fingerprint(await postgres.database('source', database), schemas);
-      prints[database] = { hash, objects };
-    }
-    await run.record('fingerprint', prints);
+    await run.record('fingerprint', await keepSchema({ target, postgres }));
   },
 
   undo: letGo,

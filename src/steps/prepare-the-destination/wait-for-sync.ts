@@ -4,8 +4,9 @@ import { migrationJobId } from '../../gcp/names.ts';
 import type { MigrationJob } from '../../gcp/types.ts';
 import { databaseSizes } from '../../postgres/database-sizes.ts';
 import { type MigrationSlot, migrationSlots } from '../../postgres/migration-slots.ts';
+import { driftNow, tripwire } from '../../validator/tripwire.ts';
 
-type Needs = Pick<Clients, 'target' | 'dataMigration' | 'cloudSql' | 'postgres'>;
+type Needs = Pick<Clients, 'target' | 'dataMigration' | 'cloudSql' | 'postgres' | 'validator'>;
 /** Google adds phases: READY_FOR_PROMOTE is a newer word for a job that follows. */
 const following = new Set(['CDC', 'READY_FOR_PROMOTE']);
 const MB = 1024 ** 2;
@@ -37,11 +38,21 @@ export const waitForSync: Step<Needs> = {
       );
     await keepLag(run, job, Math.max(0, ...slots.map(({ lagBytes }) => lagBytes)));
     const copying = objects.filter(({ phase }) => !following.has(phase ?? ''));
-    if (following.has(job.phase ?? '') && copying.length === 0)
+    if (following.has(job.phase ?? '') && copying.length === 0) {
+      const tripped = await tripwire(clients, run);
+      if (tripped?.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy);
+      const later = tripped ? `; before it is compared: ${tripped.plan.join('; ')}` : '';
       return done(
-        `${job.phase} in ${objects.length} databases over ${slots.length} slots, lag ${slots.reduce((sum, slot) => sum + slot.lagBytes, 0)} bytes`,
+        `${job.phase} in ${objects.length} databases over ${slots.length} slots, lag ${slots.reduce((sum, slot) => sum + slot.lagBytes, 0)} bytes${later}`,
       );
-    const words = [`${job.phase ?? job.state}`, await copied(clients, run, job), await retained(clients, slots)]
+    }
+    const drift = await driftNow(clients, run);
+    const words = [
+      `${job.phase ?? job.state}`,
+      await copied(clients, run, job),
+      await retained(clients, slots),
+      drift === undefined ? '' : `⚠ the schema of the source was changed: ${drift}`,
+    ]
       .filter((word) => word !== '')
       .join(' · ');
     return waiting(words, lookEveryMs(job));

@@ -1,13 +1,21 @@
 import type { Clients } from '../../clients.ts';
-import { blocked, type RunView, type Step, todo, waiting } from '../../engine/step.ts';
+import { blocked, type Observation, type RunView, type Step, todo, waiting } from '../../engine/step.ts';
+import { carryForwardSql } from '../../postgres/carry-forward.ts';
+import { connectedNow, hindrances } from '../../postgres/connected.ts';
 import { estimate } from '../../postgres/cutover-estimate.ts';
 import { fingerprint } from '../../postgres/fingerprint.ts';
 import { bytesText, type Lag, lagOf } from '../../postgres/lag.ts';
+import type { Sql } from '../../postgres/types.ts';
+import { type Tripped, tripwire } from '../../validator/tripwire.ts';
 import type { VerdictRecord } from '../../validator/verdict-report.ts';
 import { stopped } from '../../workloads/order.ts';
 import { lookAtReplicas } from '../../workloads/replicas.ts';
 
-type Needs = Pick<Clients, 'target' | 'postgres' | 'workloads'>;
+type Needs = Pick<Clients, 'target' | 'postgres' | 'workloads' | 'validator'>;
+/** Users whose sessions are part of the migration. */
+const keep = ['migration', 'wayback'];
+const lagPatienceMs = 2 * 60_000;
+const mostLines = 12;
 type Rehearsed = { readonly problems: readonly string[] };
 
 /** The go/no-go card. Thresholds are approved; what moves by itself is shown, and looked at again when the write stop begins. */
@@ -27,12 +35,22 @@ export const approveCutover: Step<Needs> = {
         'There is no clean comparison of source and destination.',
         'Run the live validation until it is clean, then press Retry.',
       );
+    const tripped = await tripwire(clients, run);
+    if (tripped) return await changedSince(clients, tripped);
     const hindrance = await undoneBy(clients);
     if (hindrance.length > 0)
       return blocked(
         'workloads.undone',
         `Stopping the services would be undone: ${hindrance.join('; ')}.`,
         'Suspend what is named, then press Retry.',
+      );
+    const source = await postgres.database('source', 'postgres');
+    const open = await hindrances(source, { keep, readers: [] });
+    if (open.length > 0)
+      return blocked(
+        'cutover.open-transactions',
+        `The write stop would break off or wait for what is open on ${target.source}: ${open.join('; ')}.`,
+        'End what is named, or wait for its end, then press Retry.',
       );
     const lag = await lagOf(postgres);
     if (lag.slots === 0)
@@ -42,8 +60,7 @@ export const approveCutover: Step<Needs> = {
         'Look at the migration job in Database Migration Service.',
       );
     if (lag.inactive.length > 0) return waiting(`nobody reads from slot ${lag.inactive.join(', ')}`, 1_000);
-    if (lag.bytes > target.cutover.maxLag)
-      return waiting(`lag ${bytesText(lag.bytes)}, at most ${bytesText(target.cutover.maxLag)} is allowed`, 1_000);
+    if (lag.bytes > target.cutover.maxLag) return await behind(target, run, lag);
     const predicted = estimate({
       stops: stopped(target, 'first').length + (stopped(target, 'rest').length > 0 ? 1 : 0),
       databases: Object.keys(target.databases).length,
@@ -59,11 +76,48 @@ export const approveCutover: Step<Needs> = {
       );
     await run.record('predicted', { untilCallMs: predicted.untilCallMs, untilWritesMs: predicted.untilWritesMs });
     await run.record('lag', { at: Date.now(), bytes: lag.bytes });
-    return todo(await thresholds(clients, run, verdict), { shown: figures(lag, predicted, verdict) });
+    return todo(await thresholds(clients, run, verdict), {
+      shown: [...figures(lag, predicted, verdict), ...(await connected(source))],
+    });
   },
 
   undo: { keep: 'an approval changes nothing' },
 };
+
+/** It may come down by itself; one that does not is not drained inside the deadline either. */
+async function behind({ cutover, destination }: Needs['target'], run: RunView, lag: Lag): Promise<Observation> {
+  const known = run.recall<number | null>('behind since');
+  const since = known ?? Date.now();
+  if (known === undefined || known === null) await run.record('behind since', since);
+  const words = `${destination} is ${bytesText(lag.bytes)} of WAL behind, at most ${bytesText(cutover.maxLag)} is allowed`;
+  if (Date.now() - since < lagPatienceMs) return waiting(words, 1_000);
+  await run.record('behind since', null);
+  return blocked(
+    'cutover.lag',
+    `${words}, and that has not changed for ${lagPatienceMs / 60_000} minutes: it would not be drained in time.`,
+    'Look for load, locks or long transactions on both instances, then press Retry.',
+  );
+}
+
+/** Whoever is seen here and is no workload of the service file is disconnected by the fence. */
+async function connected(source: Sql): Promise<readonly string[]> {
+  const lines = await connectedNow(source, { keep, readers: [] });
+  const more = lines.length > mostLines ? [`and ${lines.length - mostLines} more`] : [];
+  return lines.length > 0 ? ['connected now, and ended by the fence:', ...lines.slice(0, mostLines), ...more] : [];
+}
+
+/** The question is not asked, or asked anew: what was approved was another schema. */
+async function changedSince({ postgres }: Needs, tripped: Tripped): Promise<Observation> {
+  if (tripped.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy);
+  const databases = [...new Set(tripped.tables.map(({ database }) => database))];
+  const content = (await Promise.all(databases.map((database) => carryForwardSql(postgres, database)))).join('\n');
+  return blocked(
+    'schema.changed',
+    `The source got ${tripped.tables.map(({ database, table }) => `table ${table} (database ${database})`).join(', ')} since the switch was prepared; nothing replicates what is written there.`,
+    'Run the attached statements, or drop what is new, then press Retry; or abort and start again: the new copy takes everything.',
+    { file: { name: 'carry-over.sql', content } },
+  );
+}
 
 async function thresholds({ target, postgres }: Needs, run: RunView, verdict: VerdictRecord): Promise<readonly string[]> {
   const rehearsed = run.recall<Rehearsed>('result', 'rehearse-way-back');

@@ -1,13 +1,13 @@
 import type { Clients } from '../../clients.ts';
-import { blocked, done, type RunView, type Step } from '../../engine/step.ts';
+import { blocked, done, type Step, todo } from '../../engine/step.ts';
 import { instanceNames } from '../../gcp/instance-names.ts';
 import { arrayOids } from '../../postgres/catalogue.ts';
-import { differingParts, fingerprint } from '../../postgres/fingerprint.ts';
 import { unreadiness } from '../../postgres/readiness.ts';
+import { carryTables, tripwire } from '../../validator/tripwire.ts';
 import { changeText, connectionChanges, replacementsOf } from '../../workloads/connections.ts';
 import { typeSettings } from '../../workloads/custom-types.ts';
 
-type Needs = Pick<Clients, 'target' | 'postgres' | 'cloudSql' | 'workloads' | 'secrets'>;
+type Needs = Pick<Clients, 'target' | 'postgres' | 'cloudSql' | 'workloads' | 'secrets' | 'validator'>;
 
 /** What the switch will change, word for word, and everything it needs on the new instance; a restarted migration would have undone some of it. */
 export const prepareSwitch: Step<Needs> = {
@@ -16,13 +16,16 @@ export const prepareSwitch: Step<Needs> = {
   impact: 'none',
 
   async check(clients, run) {
-    const problems = [...(await notReady(clients)), ...(await changedSchema(clients, run)), ...(await missingOids(clients))];
+    const problems = [...(await notReady(clients)), ...(await missingOids(clients))];
     if (problems.length > 0)
       return blocked(
         'switch.not-ready',
         `The switch is not ready: ${problems.join('; ')}.`,
         'Put right what is named (steps of “Prepare the destination” can be run again by hand), then press Retry.',
       );
+    const tripped = await tripwire(clients, run);
+    if (tripped?.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy);
+    if (tripped) return todo(tripped.plan);
     const { target, cloudSql, workloads } = clients;
     const replacements = replacementsOf(await instanceNames(cloudSql, target.source), await instanceNames(cloudSql, target.destination));
     const changes = await connectionChanges(workloads, target.workloads, replacements);
@@ -34,7 +37,15 @@ export const prepareSwitch: Step<Needs> = {
     );
   },
 
-  undo: { keep: 'looking changes nothing' },
+  /** Only for tables that came since the copy was compared; the comparison in the write stop covers them. */
+  async apply(clients, run) {
+    const tripped = await tripwire(clients, run);
+    if (tripped?.is !== 'carryable') return;
+    const { target, secrets } = clients;
+    await carryTables(clients, run, tripped.tables, (await secrets.latest(target.secrets['migration'] ?? '')) ?? '');
+  },
+
+  undo: { keep: 'what is carried over belongs to the copy' },
 };
 
 async function notReady({ target, postgres, secrets }: Needs): Promise<readonly string[]> {
@@ -44,22 +55,6 @@ async function notReady({ target, postgres, secrets }: Needs): Promise<readonly 
     if (password !== undefined) logins.push({ user: username, password });
   }
   return unreadiness({ postgres, databases: target.databases, users: target.databaseUsers, logins });
-}
-
-/** DDL on the source since the hold is missing on the destination: nothing replicates it. */
-async function changedSchema({ target, postgres }: Needs, run: RunView): Promise<readonly string[]> {
-  const kept = run.recall<Readonly<Record<string, { readonly hash: string }>>>('fingerprint', 'hold-schema-changes') ?? {};
-  const problems: string[] = [];
-  for (const [database, { schemas }] of Object.entries(target.databases)) {
-    const now = await fingerprint(await postgres.database('source', database), schemas);
-    if (kept[database] === undefined || kept[database].hash === now.hash) continue;
-    const there = await fingerprint(await postgres.database('destination', database), schemas);
-    const names = differingParts(now, there);
-    problems.push(
-      `the schema of database ${database} was changed since it was held${names.length > 0 ? `; not the same on the destination: ${names.join(', ')}` : ''}`,
-    );
-  }
-  return problems;
 }
 
 async function missingOids({ target, postgres, workloads }: Needs): Promise<readonly string[]> {

@@ -3,6 +3,7 @@ import { done, type RunView, type Step, task, todo, waiting } from '../../engine
 import { activityOf } from '../../postgres/activity.ts';
 import { fence } from '../../postgres/fence.ts';
 import type { FenceLedger } from '../../postgres/fence-ledger.ts';
+import { forgetReplicas } from '../../postgres/replicas-mirror.ts';
 import { held, startOrder, stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, scaleTo, type Wanted } from '../../workloads/replicas.ts';
 
@@ -77,6 +78,7 @@ export const startServices: Step<Needs> = {
         signal: run.signal,
       }),
     );
+    await forgetReplicas(await postgres.database('source', 'postgres'), [...stopped(target, 'first'), ...stopped(target, 'rest')]);
   },
 
   async undo(clients, run) {

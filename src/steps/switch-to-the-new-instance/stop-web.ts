@@ -1,9 +1,10 @@
 import type { Clients } from '../../clients.ts';
 import { blocked, done, type Observation, type RunView, type Step, task, todo } from '../../engine/step.ts';
+import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
 import { stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
 
-type Needs = Pick<Clients, 'target' | 'workloads'>;
+type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres'>;
 const group = 'rest';
 
 /** Everybody else who is stopped: after the workers, so that what users still do is not worked off halfway. */
@@ -31,14 +32,18 @@ export const stopWeb: Step<Needs> = {
     return done(names.length === 0 ? 'the service file stops nobody here' : `${names.join(', ')} at 0 replicas, no pod left`);
   },
 
-  async apply({ target, workloads }, run) {
+  async apply({ target, workloads, postgres }, run) {
     const names = stopped(target, group);
-    await run.record('replicas', await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas')));
+    const before = await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas'));
+    await run.record('replicas', before);
+    await mirrorReplicas(await postgres.database('source', 'postgres'), `${run.run}-${run.uid}`, before);
     await run.spend('pods', () =>
       scaleTo(
         workloads,
         names.map((name) => ({ name, replicas: 0 })),
         run.signal,
+        // A pod that does not end is named while there is time to give the writes back for it, not by the deadline.
+        run.deadlineAt === undefined ? undefined : Math.max(1_000, (run.deadlineAt - Date.now()) / 2),
       ),
     );
   },
@@ -46,7 +51,7 @@ export const stopWeb: Step<Needs> = {
   undo: startAgain,
 };
 
-async function startAgain({ target, workloads }: Needs, run: RunView): Promise<void> {
+async function startAgain({ target, workloads, postgres }: Needs, run: RunView): Promise<void> {
   const names = stopped(target, group);
   const before = run.recall<Record<string, number>>('replicas') ?? {};
   await scaleTo(
@@ -54,6 +59,7 @@ async function startAgain({ target, workloads }: Needs, run: RunView): Promise<v
     names.flatMap((name) => (before[name] === undefined ? [] : [{ name, replicas: before[name] }])),
     run.signal,
   );
+  await forgetReplicas(await postgres.database('source', 'postgres'), names);
   const byHand =
     run.answer === undefined ? [] : names.filter((name) => workloads.driver(name) === 'manual').map((name) => `start ${name} again`);
   await tellByHand(byHand, run);

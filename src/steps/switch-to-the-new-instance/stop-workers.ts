@@ -1,6 +1,7 @@
 import type { Clients } from '../../clients.ts';
 import { blocked, done, type Observation, type RunView, type Step, task, todo } from '../../engine/step.ts';
 import { openSessions } from '../../postgres/open-sessions.ts';
+import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
 import { stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
 
@@ -39,14 +40,18 @@ export const stopWorkers: Step<Needs> = {
     return done(names.length === 0 ? 'the service file stops nobody here' : `${names.join(', ')} at 0 replicas, no pod left`);
   },
 
-  async apply({ target, workloads }, run) {
+  async apply({ target, workloads, postgres }, run) {
     const names = stopped(target, group);
-    await run.record('replicas', await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas')));
+    const before = await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas'));
+    await run.record('replicas', before);
+    await mirrorReplicas(await postgres.database('source', 'postgres'), `${run.run}-${run.uid}`, before);
     await run.spend('pods', () =>
       scaleTo(
         workloads,
         names.map((name) => ({ name, replicas: 0 })),
         run.signal,
+        // A pod that does not end is named while there is time to give the writes back for it, not by the deadline.
+        run.deadlineAt === undefined ? undefined : Math.max(1_000, (run.deadlineAt - Date.now()) / 2),
       ),
     );
   },
@@ -54,7 +59,7 @@ export const stopWorkers: Step<Needs> = {
   undo: startAgain,
 };
 
-async function startAgain({ target, workloads }: Needs, run: RunView): Promise<void> {
+async function startAgain({ target, workloads, postgres }: Needs, run: RunView): Promise<void> {
   const names = stopped(target, group);
   const before = run.recall<Record<string, number>>('replicas') ?? {};
   await scaleTo(
@@ -62,6 +67,7 @@ async function startAgain({ target, workloads }: Needs, run: RunView): Promise<v
     names.flatMap((name) => (before[name] === undefined ? [] : [{ name, replicas: before[name] }])),
     run.signal,
   );
+  await forgetReplicas(await postgres.database('source', 'postgres'), names);
   const byHand =
     run.answer === undefined ? [] : names.filter((name) => workloads.driver(name) === 'manual').map((name) => `start ${name} again`);
   await tellByHand(byHand, run);
