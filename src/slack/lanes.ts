@@ -15,6 +15,7 @@ export function laneOf({ kind }: Pick<Wanted, 'kind'>): Lane {
     case 'reminder':
       return 'gate';
     case 'failure':
+    case 'warning':
     case 'exhibits':
     case 'give-back':
     case 'report':
