@@ -25,7 +25,7 @@ const fence: FenceLedger = {
   memberships: [owner],
 };
 let situation: Situation;
-const ids = shapeOf(runbook).map(({ id }) => id);
+const ids = shapeOf(runbook).flatMap(({ id, leg }) => (leg === 'upgrade' ? [id] : []));
 const from = (step: string) => ids.slice(ids.indexOf(step));
 
 beforeAll(async () => {
