@@ -141,7 +141,7 @@ function forgetQuestions(draft: Draft): void {
 }
 
 /** Is it a step of the leg that the run is on? */
-export function ofLeg(draft: Draft, id: string): boolean {
+function ofLeg(draft: Draft, id: string): boolean {
   return draft.steps.get(id)?.leg === draft.leg.name;
 }
 
