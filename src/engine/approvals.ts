@@ -59,7 +59,10 @@ export function castVote(request: VoteRequest): Decision {
   if (vote === 'reject') return reject(gate, cast, voter.id, request.reason?.trim() ?? '');
   const others = gate.votes.filter((one) => one.vote === 'approve').map((one) => one.by);
   if (others.includes(voter.id))
-    return refused('gate.already-voted', `You have already approved ${gate.gate}; it waits for ${missing(rule.count - others.length)}.`);
+    return refused(
+      'gate.already-voted',
+      `You have already approved ${gate.gate}; it waits for ${missing(rule.count - others.length)}. You may take it back until then.`,
+    );
   const by = [...others, voter.id];
   if (by.length < rule.count)
     return { kind: 'facts', facts: [cast], message: `${voter.id} approved ${gate.gate}; it waits for ${missing(rule.count - by.length)}.` };
@@ -94,7 +97,8 @@ export function recheck(request: Pick<VoteRequest, 'state' | 'voter' | 'gate' | 
 export function withdrawVote(request: Pick<VoteRequest, 'state' | 'voter' | 'gate' | 'nonce'>): Decision {
   const gate = openGate(request);
   if ('kind' in gate) return gate;
-  if (!gate.votes.some((vote) => vote.by === request.voter.id)) return refused('gate.no-vote', `You have not voted on ${gate.gate}.`);
+  if (!gate.votes.some((vote) => vote.by === request.voter.id))
+    return refused('gate.no-vote', `You have not voted on ${gate.gate}, so there is nothing to take back; approve or reject it.`);
   return {
     kind: 'facts',
     facts: [{ type: 'vote.withdrawn', gate: gate.gate, nonce: gate.nonce, by: request.voter.id }],

@@ -7,9 +7,11 @@ import { mustGiveBack, pointOfNoReturn, writesSentence } from './writes.ts';
 export function pause(state: RunState, by: string, reason: string): Decision {
   const over = notRunning(state);
   if (over) return over;
-  if (state.abort) return refused('run.aborting', `${name(state)} is being aborted; it cannot be paused.`);
-  if (state.status === 'undoing') return refused('run.undoing', `${name(state)} takes its steps back; it cannot be paused.`);
-  if (state.pause) return refused('run.paused', `${name(state)} is already paused by ${state.pause.by}.`);
+  if (state.abort)
+    return refused('run.aborting', `${name(state)} is being aborted by ${state.abort.by}; it cannot be paused. Wait for its end.`);
+  if (state.status === 'undoing')
+    return refused('run.undoing', `${name(state)} takes its steps back; it cannot be paused. Wait for its end.`);
+  if (state.pause) return refused('run.paused', `${name(state)} is already paused by ${state.pause.by}; resume it to go on.`);
   const message = mustGiveBack(state)
     ? `${by} paused ${name(state)}; the writes are given back first.`
     : `${by} paused ${name(state)}. ${writesSentence(state)}`;
@@ -20,7 +22,8 @@ export function pause(state: RunState, by: string, reason: string): Decision {
 export function resume(state: RunState, by: string): Decision {
   const over = notRunning(state);
   if (over) return over;
-  if (!state.pause) return refused('run.not-paused', `${name(state)} is not paused.`);
+  if (!state.pause)
+    return refused('run.not-paused', `${name(state)} is not paused, so there is nothing to resume; its status says what it waits for.`);
   return { kind: 'facts', facts: [{ type: 'run.resumed', by }], message: `${by} resumed ${name(state)}.` };
 }
 
@@ -29,9 +32,16 @@ export function retry(state: RunState, by: string, step?: string): Decision {
   const over = notRunning(state);
   if (over) return over;
   const blocked = state.blocked;
-  if (!blocked) return refused('run.not-blocked', `${name(state)} is not blocked; there is nothing to try again.`);
+  if (!blocked)
+    return refused(
+      'run.not-blocked',
+      `${name(state)} is not blocked, so there is nothing to try again; its status says what it waits for.`,
+    );
   if (step !== undefined && step !== blocked.step)
-    return refused('run.other-step', `${name(state)} is blocked at ${blocked.step}, not at ${step}; nothing was changed.`);
+    return refused(
+      'run.other-step',
+      `${name(state)} is blocked at ${blocked.step}, not at ${step}; nothing was changed. Retry ${blocked.step}.`,
+    );
   if (blocked.code === 'run.not-understood') return refused(blocked.code, `${blocked.reason} ${blocked.remedy}`);
   return {
     kind: 'facts',
@@ -44,7 +54,8 @@ export function retry(state: RunState, by: string, step?: string): Decision {
 export function askAgain(state: RunState, by: string, nonce: string): Decision {
   const over = notRunning(state);
   if (over) return over;
-  if (!state.gate || state.gate.nonce !== nonce) return refused('gate.stale', 'This question is not open any more; nothing was changed.');
+  if (!state.gate || state.gate.nonce !== nonce)
+    return refused('gate.stale', 'This question is not open any more; nothing was changed. Answer the newest one of the run.');
   return {
     kind: 'facts',
     facts: [{ type: 'retry.requested', step: state.gate.step, by }],
@@ -57,7 +68,11 @@ export function skip(state: RunState, by: string, step: string, reason: string):
   const over = notRunning(state);
   if (over) return over;
   const blocked = state.blocked;
-  if (blocked?.step !== step) return refused('step.not-blocked', `Only a step that is blocked can be skipped; ${step} is not.`);
+  if (blocked?.step !== step)
+    return refused(
+      'step.not-blocked',
+      `Only a step that is blocked can be skipped; ${step} is not. The run’s status says where it stands.`,
+    );
   if (!blocked.skippable)
     return refused('step.not-skippable', `${step} cannot be skipped: what comes after it needs it. Retry, or abort the run.`);
   if (reason.trim() === '') return refused('skip.reason-missing', `Say why ${step} is skipped: it stays in the report.`);
@@ -72,9 +87,10 @@ export function skip(state: RunState, by: string, step: string, reason: string):
 export function abort(state: RunState, shape: RunbookShape, by: string, reason: string): Decision {
   const over = notRunning(state);
   if (over) return over;
-  if (state.abort) return refused('run.aborting', `${name(state)} is already being aborted by ${state.abort.by}.`);
+  if (state.abort) return refused('run.aborting', `${name(state)} is already being aborted by ${state.abort.by}; wait for its end.`);
   const final = state.promotionCalled ? `${pointOfNoReturn(state)}, so it may already be the one that is written to` : passed(state, shape);
-  if (final !== undefined) return refused('run.irreversible', `${name(state)} cannot be aborted any more: ${final}.`);
+  if (final !== undefined)
+    return refused('run.irreversible', `${name(state)} cannot be aborted any more: ${final}. Go on, or roll it back when it has finished.`);
   if (reason.trim() === '') return refused('abort.reason-missing', `Say why ${name(state)} is aborted: it stays in the report.`);
   return {
     kind: 'facts',
@@ -88,7 +104,8 @@ export function taskDone(state: RunState, by: string, step: string, answer: stri
   const over = notRunning(state);
   if (over) return over;
   const task = state.task;
-  if (task?.step !== step) return refused('task.not-open', `There is no open task ${step} in ${name(state)}.`);
+  if (task?.step !== step)
+    return refused('task.not-open', `There is no open task ${step} in ${name(state)}; its status says what it waits for.`);
   if (task.expects !== undefined && answer.trim() === '')
     return refused('task.answer-missing', `${step} needs an answer: ${task.expects}.`);
   return {
@@ -108,8 +125,8 @@ export function handOver(state: RunState, by: string, to: string): Decision {
 
 /** A remark for the report. */
 export function note(state: RunState, by: string, text: string): Decision {
-  if (!state.header) return refused('run.unknown', 'There is no such run.');
-  if (text.trim() === '') return refused('note.empty', 'Write what is to be noted.');
+  if (!state.header) return refused('run.unknown', 'There is no such run; the list names them.');
+  if (text.trim() === '') return refused('note.empty', 'Write what is to be noted, in quotes; nothing was changed.');
   return { kind: 'facts', facts: [{ type: 'note', by, text: text.trim() }], message: `${by} noted: ${text.trim()}` };
 }
 
@@ -136,9 +153,12 @@ const endings: Partial<Record<RunState['status'], string>> = {
 };
 
 function notRunning(state: RunState): Decision | undefined {
-  if (!state.header) return refused('run.unknown', 'There is no such run.');
+  if (!state.header) return refused('run.unknown', 'There is no such run; the list names them.');
   if (state.endedAt !== undefined)
-    return refused('run.ended', `${name(state)} has ${endings[state.status] ?? 'ended'}; nothing was changed.`);
+    return refused(
+      'run.ended',
+      `${name(state)} has ${endings[state.status] ?? 'ended'}; nothing was changed. Its report says what came out.`,
+    );
   return undefined;
 }
 

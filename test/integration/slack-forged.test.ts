@@ -156,7 +156,7 @@ describe('a forged click', () => {
   it('that replays a real one, signature and all, is no second vote', async () => {
     expect((await press()).said).toContain('approved');
     expect((await press()).said).toMatch(
-      /You have already approved approve-cutover; it waits for 1 more approval\. \(gate\.already-voted\)/,
+      /You have already approved approve-cutover; it waits for 1 more approval\. You may take it back until then\. \(gate\.already-voted\)/,
     );
     expect(await votes()).toHaveLength(1);
   });

@@ -90,7 +90,7 @@ describe('a vote', () => {
       'the same person twice',
       { state: asked(cast('ann')) },
       'gate.already-voted',
-      'You have already approved cut; it waits for 1 more approval.',
+      'You have already approved cut; it waits for 1 more approval. You may take it back until then.',
     ],
     ['a button of an older question', { nonce: 'n0' }, 'gate.stale', 'cut was asked again since; answer the newer question.'],
     [
