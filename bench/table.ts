@@ -30,7 +30,8 @@ export function standings(measured: readonly Measured[], floor: string, peer: st
       .filter((each) => each.name === name)
       .map(of)
       .sort((a, b) => a - b);
-    return values[Math.floor(values.length / 2)] ?? Number.NaN;
+    const middle = values.slice(Math.ceil(values.length / 2) - 1, Math.floor(values.length / 2) + 1);
+    return middle.reduce((sum, value) => sum + value, 0) / middle.length;
   };
   const cpu = (each: Measured) => each.serverCpuSeconds;
   const wall = (each: Measured) => each.wallSeconds;
