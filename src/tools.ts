@@ -30,9 +30,31 @@ function needed(parsed: Parsed, name: string): string {
   return value;
 }
 
+function whole(parsed: Parsed, name: string, otherwise: number, most: number): number {
+  const value = Number(one(parsed, name) ?? otherwise);
+  if (!Number.isInteger(value) || value < 1 || value > most)
+    throw new Refused('arguments.invalid', `--${name} takes a whole number from 1 to ${most}.`);
+  return value;
+}
+
 const validate: Tool = {
   usage: `validate --source DSN --destination DSN   compare two databases: exit 0 equal, 1 different, 2 could not compare
-  [--schema NAME]… [--table SCHEMA.TABLE]… [--rows | --schema-only] [--live] [--slot NAME]… [--jobs N] [--json] [--out DIR]`,
+  [--schema NAME]… [--table SCHEMA.TABLE]… [--rows | --schema-only] [--live] [--slot NAME]… [--jobs N] [--throttle PERCENT] [--json] [--out DIR]
+
+  --source, --destination   postgres://user:password@host:5432/database; the password may come from PGPASSWORD
+  --schema, --table         only these; a name is quoted as in SQL where it has capitals or odd signs
+  --rows                    only the rows, and which tables one side lacks
+  --schema-only             everything but the rows
+  --live                    changes flow from the source to the destination: what differs is looked at again after an LSN barrier,
+                            what keeps moving is no difference
+  --slot                    the source's slots that must confirm the barrier; without it those of plugin pglogical_output
+  --jobs                    connections on each side, 4
+  --throttle                how much of its time each connection may work, 1 to 100; for a source under load
+  --json                    the whole verdict for programs, with the peak memory of this process
+  --out                     a directory for differences.csv and differences.jsonl: every row and object that differs
+
+  It only reads: read-only sessions, lock_timeout 2 s, a statement_timeout for each part, cancelled on both servers by Ctrl-C.
+  Exit codes: 0 equal, 1 different, 2 something could not be compared (it is named, with the reason).`,
   options: {
     source: text,
     destination: text,
@@ -43,6 +65,7 @@ const validate: Tool = {
     live: flag,
     slot: texts,
     jobs: text,
+    throttle: text,
     json: flag,
     out: text,
   },
@@ -50,10 +73,10 @@ const validate: Tool = {
   async run(parsed) {
     const { validateStandalone } = await import('./validator/standalone.ts');
     const interrupt = new AbortController();
-    process.once('SIGINT', () => interrupt.abort());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort());
     const [schemas, tables, slots, outDir] = [many(parsed, 'schema'), many(parsed, 'table'), many(parsed, 'slot'), one(parsed, 'out')];
-    const jobs = Number(one(parsed, 'jobs') ?? 4);
-    if (!Number.isInteger(jobs) || jobs < 1) throw new Refused('arguments.invalid', '--jobs takes a whole number of at least 1.');
+    const jobs = whole(parsed, 'jobs', 4, 64);
+    const throttle = whole(parsed, 'throttle', 100, 100);
     const answer = await validateStandalone({
       source: needed(parsed, 'source'),
       destination: needed(parsed, 'destination'),
@@ -66,6 +89,7 @@ const validate: Tool = {
       live: parsed.values['live'] === true,
       json: parsed.values['json'] === true,
       jobs,
+      throttle,
       ...(process.stderr.isTTY ? { onProgress: (line: string) => void process.stderr.write(`\r\u001B[K${line}`) } : {}),
       signal: interrupt.signal,
     });

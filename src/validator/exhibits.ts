@@ -29,6 +29,7 @@ export function exhibitsOf(verdict: Verdict, show: ShownColumns, rowsOfTable: nu
 function summary(verdict: Verdict, differing: readonly TableVerdict[]): readonly (readonly string[])[] {
   const equal = verdict.tables.filter((table) => table.equal);
   const sum = (of: (table: TableVerdict) => number) => count(equal.reduce((total, table) => total + of(table), 0));
+  const obstacles = verdict.notCompared.filter(({ obstacle }) => obstacle).length;
   const unsettled = verdict.tables.reduce((total, table) => total + table.unsettled, 0);
   return [
     ['what', 'source', 'destination', 'result'],
@@ -46,6 +47,7 @@ function summary(verdict: Verdict, differing: readonly TableVerdict[]): readonly
         ]
       : []),
     ['schema, sequences', '', '', verdict.objects.length > 0 ? `❌ ${many(verdict.objects.length, 'difference')}` : '✅ equal'],
+    ...(obstacles > 0 ? [['could not be compared', '', '', `❌ ${many(obstacles, 'object')}`]] : []),
     ...(verdict.expected.length > 0 ? [['intended by the run', '', '', many(verdict.expected.length, 'difference')]] : []),
   ];
 }

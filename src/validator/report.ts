@@ -5,10 +5,15 @@ import { pair, shown } from './values.ts';
 /** A verdict for a terminal: the answer first, then what differs. */
 export function reportOf(verdict: Verdict, rowsPerTable: number, outDir: string | undefined): string {
   const differing = verdict.tables.filter((table) => !table.equal);
+  const obstacles = verdict.notCompared.filter(({ obstacle }) => obstacle);
+  const aside = verdict.notCompared.filter(({ obstacle }) => !obstacle);
   const unsettled = verdict.tables.filter((table) => table.unsettled > 0);
   return [
-    verdict.equal ? 'EQUAL' : 'DIFFERENT',
+    headline(verdict, obstacles.length),
     `${count(verdict.tables.length)} tables, ${count(verdict.rows)} rows, ${size(verdict.bytes)} in ${duration(verdict.durationMs)}${rates(verdict)}`,
+    ...(obstacles.length > 0
+      ? ['', `${many(obstacles.length, 'object')} could NOT be compared:`, ...obstacles.map((each) => `  ${each.object}: ${each.reason}`)]
+      : []),
     ...(differing.length > 0
       ? [
           '',
@@ -26,8 +31,16 @@ export function reportOf(verdict: Verdict, rowsPerTable: number, outDir: string 
     ...(verdict.expected.length > 0
       ? ['', 'Different as expected:', ...verdict.expected.map((each) => `  ${each.kind} ${each.object}: ${each.reason}`)]
       : []),
+    ...(aside.length > 0 ? ['', 'Not compared:', ...aside.map((each) => `  ${each.object}: ${each.reason}`)] : []),
     ...(outDir !== undefined && !verdict.equal ? ['', `All differences: differences.csv and differences.jsonl in ${outDir}`] : []),
   ].join('\n');
+}
+
+/** What could not be compared may differ: that comes before what does. */
+function headline(verdict: Verdict, obstacles: number): string {
+  const different = verdict.objects.length > 0 || verdict.tables.some((table) => !table.equal);
+  if (obstacles > 0) return different ? 'COULD NOT COMPARE EVERYTHING; what was compared is DIFFERENT' : 'COULD NOT COMPARE EVERYTHING';
+  return verdict.equal ? 'EQUAL' : 'DIFFERENT';
 }
 
 function rates({ rows, bytes, durationMs }: Verdict): string {

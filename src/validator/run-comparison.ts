@@ -1,3 +1,4 @@
+import { NeedsHuman } from '../errors.ts';
 import type { Membership } from '../postgres/membership.ts';
 import { asMemberOfOwners } from '../postgres/read-rights.ts';
 import type { Postgres } from '../postgres/types.ts';
@@ -6,7 +7,8 @@ import { judge } from './judged.ts';
 import { csvOf } from './masked-csv.ts';
 import type { ShownColumns } from './masking.ts';
 import { progressLine } from './progress.ts';
-import type { CompareRequest, Expectation, Validator } from './types.ts';
+import type { CompareRequest, Expectation, Validator, Verdict } from './types.ts';
+import { many } from './units.ts';
 import { recordOf } from './verdict-report.ts';
 
 /** What of the service file the comparison of a run goes by. */
@@ -30,6 +32,10 @@ const intended: readonly Expectation[] = [
   { kind: 'owner', reason: 'Until the ownership is handed over everything on the destination belongs to cloudsqlexternalsync.' },
   { kind: 'grant', reason: 'Database Migration Service carries no grants; grant-destination-roles gives and verifies its own.' },
   { kind: 'default-privilege', reason: 'Default privileges hang on the owner, and the owner changes with the hand-over.' },
+  {
+    kind: 'publication',
+    reason: 'Database Migration Service copies no publications: whoever reads one makes it anew on the new instance.',
+  },
 ];
 
 /** What a comparison of the two instances of a run asks for; `live`: changes still flow, and sequences come later. */
@@ -74,8 +80,27 @@ export async function compareForRun(
           }),
       }),
   );
+  refuseObstacles(verdict);
   const record = recordOf(verdict, request.connections);
   await run.record('verdict', { ...record, ...more });
   const show = target.validation.showValues;
   if (!record.equal) judge(run.signal, { record, exhibits: exhibitsOf(verdict, show), csv: csvOf(verdict, show) });
+}
+
+/** Without a difference, what is in the way is what a person can remove. Errors: NeedsHuman `validator.unreadable`. */
+function refuseObstacles(verdict: Verdict): void {
+  const [first, ...more] = verdict.notCompared.filter(({ obstacle }) => obstacle);
+  if (!first || verdict.objects.length > 0 || verdict.tables.some((table) => !table.equal)) return;
+  throw new NeedsHuman(
+    'validator.unreadable',
+    `${many(more.length + 1, 'object')} could not be compared: ${first.object} (database ${first.database}): ${first.reason}${
+      more.length > 0
+        ? ` Also ${more
+            .slice(0, 5)
+            .map(({ object }) => object)
+            .join(', ')}${more.length > 5 ? ', …' : ''}.`
+        : ''
+    }`,
+    { remedy: 'Remove what is in the way (a missing SELECT, row security, a lock), then retry.' },
+  );
 }

@@ -22,6 +22,8 @@ export interface StandaloneRequest {
   readonly expected?: readonly Expectation[];
   /** Connections on each side. */
   readonly jobs: number;
+  /** Percent of its time in which each connection works; absent: 100. */
+  readonly throttle?: number;
   /** `text` is the verdict as JSON. */
   readonly json: boolean;
   /** Gets differences.csv and differences.jsonl with every difference. */
@@ -44,12 +46,19 @@ const progressEveryMs = 500;
 export async function validateStandalone(request: StandaloneRequest): Promise<StandaloneAnswer> {
   try {
     const verdict = await compared(request);
-    const text = request.json ? JSON.stringify(verdict) : reportOf(verdict, shownRows, request.outDir);
-    return { exitCode: verdict.equal ? 0 : 1, verdict, text };
+    const text = request.json
+      ? JSON.stringify({ ...verdict, peakMemoryBytes: process.resourceUsage().maxRSS * 1_024 })
+      : reportOf(verdict, shownRows, request.outDir);
+    return { exitCode: exitCodeOf(verdict), verdict, text };
   } catch (error) {
     const said = request.signal.aborted ? 'It was interrupted.' : sentenceOf(error);
     return { exitCode: 2, verdict: undefined, text: request.json ? JSON.stringify({ error: said }) : `Could not compare. ${said}` };
   }
+}
+
+function exitCodeOf(verdict: Verdict): 0 | 1 | 2 {
+  if (verdict.notCompared.some(({ obstacle }) => obstacle)) return 2;
+  return verdict.equal ? 0 : 1;
 }
 
 async function compared(request: StandaloneRequest): Promise<Verdict> {
@@ -74,6 +83,7 @@ async function compared(request: StandaloneRequest): Promise<Verdict> {
       parts: request.rowsOnly ? 'rows' : request.schemaOnly ? 'objects' : 'everything',
       ...(request.schemas ? { schemas: request.schemas } : {}),
       ...(request.tables ? { tables: request.tables } : {}),
+      ...(request.throttle === undefined ? {} : { throttle: request.throttle }),
       ...(request.slots ? { slots: request.slots } : {}),
       ...(files ? { found: files.row } : {}),
       progress: (done) => {
@@ -93,7 +103,7 @@ async function compared(request: StandaloneRequest): Promise<Verdict> {
 
 /** "Equal" about nothing would be a lie. */
 function refuseEmpty(request: StandaloneRequest, verdict: Verdict): void {
-  if (request.schemaOnly || verdict.tables.length > 0 || verdict.objects.length > 0) return;
+  if (request.schemaOnly || verdict.tables.length + verdict.objects.length + verdict.notCompared.length > 0) return;
   const asked = [...(request.tables ?? []), ...(request.schemas ?? [])].join(', ');
   throw new NeedsHuman('validator.nothing-to-compare', `No table was compared: neither side has ${asked || 'a table of its own'}.`, {
     remedy: 'Look at the names (schema.table) and at the database in the address.',

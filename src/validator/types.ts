@@ -31,12 +31,23 @@ export interface ObjectDifference {
   readonly source: string | null;
   readonly destination: string | null;
 }
+/** What was not compared, and why. */
+export interface NotCompared {
+  readonly database: string;
+  /** A table, sequence, foreign table or materialized view. */
+  readonly object: string;
+  readonly reason: string;
+  /** Something is in the way that somebody can remove, so the verdict cannot be `equal`. Otherwise its kind has no rows of its own. */
+  readonly obstacle: boolean;
+}
 export interface Verdict {
+  /** Nothing differs and nothing that should have been compared was left out. */
   readonly equal: boolean;
   readonly tables: readonly TableVerdict[];
   readonly objects: readonly ObjectDifference[];
   /** Differences that the run itself intends, each with its reason. */
   readonly expected: readonly (ObjectDifference & { readonly reason: string })[];
+  readonly notCompared: readonly NotCompared[];
   readonly rows: number;
   readonly bytes: number;
   readonly durationMs: number;
@@ -71,6 +82,8 @@ export interface CompareRequest {
   readonly sequences: boolean;
   readonly expected: readonly Expectation[];
   readonly connections: number;
+  /** The share of its time, in percent, in which each connection may work; what is left it waits. Absent: 100. */
+  readonly throttle?: number;
   readonly rowsPerTable?: number;
   readonly signal: AbortSignal;
   /** Only these schemas, tables (`schema.table`, quoted where needed); absent: all. */

@@ -20,6 +20,7 @@ const longest = 20;
 
 export function recordOf(verdict: Verdict, connections: number): VerdictRecord {
   const sentences = [
+    ...verdict.notCompared.filter(({ obstacle }) => obstacle).map(({ object, reason }) => `${object} could not be compared: ${reason}`),
     ...verdict.tables
       .filter(({ equal }) => !equal)
       .map((table) => `${table.table}: ${table.missing} rows missing, ${table.extra} extra, ${table.changed} changed`),

@@ -49,7 +49,7 @@ async function underLoad<T>(work: () => Promise<T>): Promise<{ readonly result: 
   let going = true;
   let writes = 0;
   const writer = async (statement: (n: number) => string) => {
-    const client = new Client({ ...world.source.admin, database: 'inapp' });
+    const client = new Client({ ...world.admin.source, database: 'inapp' });
     await client.connect();
     for (let n = 0; going; n++, writes++) await client.query(statement(n));
     await client.end();

@@ -104,19 +104,6 @@ describe('the validator alone', () => {
     refused('where nothing replicates and the comparison is live', () => ({ live: true }), /no slot of plugin pglogical_output/);
   });
 
-  test('exits 2 and names the tables that may not be read', async () => {
-    await world.on('destination', `alter role reader password 'reader'`);
-    const address = new URL(world.dsn('destination'));
-    address.username = 'reader';
-    address.password = 'reader';
-    address.search = 'sslmode=no-verify';
-    const answer = await validate({ destination: address.href });
-    expect(answer.exitCode).toBe(2);
-    expect(answer.text).toMatch(
-      /\d+ of \d+ (tables|sequences) in database inapp of the destination cannot be read: ("Odd ""Schema"|public)\./,
-    );
-  });
-
   test('is interrupted at once and leaves nothing running on the servers', async () => {
     await world.on(
       'source',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { openServers } from '../../sandbox/servers/open-servers.ts';
-import type { Cluster } from '../../sandbox/types.ts';
+import type { Cluster, Connection, Fleet } from '../../sandbox/types.ts';
 import { createValidator } from '../../src/validator/compare.ts';
 import type { CompareRequest, ConnectionFactory, Verdict } from '../../src/validator/types.ts';
 
@@ -15,10 +15,15 @@ const flags = {
   max_worker_processes: '30',
 };
 
-/** A server of 15 and one of 17, and the validator between their databases `inapp`. */
+interface Server {
+  readonly version: number;
+  readonly admin: Connection;
+}
+
+/** Two servers, and the validator between their databases `inapp`. */
 export interface ValidatorWorld {
-  readonly source: Cluster;
-  readonly destination: Cluster;
+  readonly versions: { readonly source: number; readonly destination: number };
+  readonly admin: { readonly source: Connection; readonly destination: Connection };
   on(side: 'source' | 'destination', ...statements: readonly string[]): Promise<Record<string, unknown>[]>;
   compare(request?: Partial<CompareRequest>): Promise<Verdict>;
   /** Drops and makes the database anew, on both sides, with these statements. */
@@ -28,15 +33,35 @@ export interface ValidatorWorld {
   close(): Promise<void>;
 }
 
-export async function openWorld(): Promise<ValidatorWorld> {
+export interface ClusterWorld extends ValidatorWorld {
+  readonly source: Cluster;
+  readonly destination: Cluster;
+  readonly program: Fleet['program'];
+}
+
+/** A server of 15 and one of 17. With pglogical the databases cannot be made anew. */
+export async function openWorld(more: Readonly<Record<string, string>> = {}): Promise<ClusterWorld> {
   const workDir = await mkdtemp(join(tmpdir(), 'pgupgrade-validator-'));
   const servers = await openServers({ workDir });
   const [source, destination] = await Promise.all([
-    servers.fleet.create({ name: 'old', version: 15, flags }),
-    servers.fleet.create({ name: 'new', version: 17, flags }),
+    servers.fleet.create({ name: 'old', version: 15, flags: { ...flags, ...more } }),
+    servers.fleet.create({ name: 'new', version: 17, flags: { ...flags, ...more } }),
   ]);
+  return {
+    ...worldBetween(source, destination, async () => {
+      await servers.close();
+      await rm(workDir, { recursive: true, force: true });
+    }),
+    source,
+    destination,
+    program: servers.fleet.program,
+  };
+}
+
+/** The validator between any two servers. */
+export function worldBetween(source: Server, destination: Server, close: () => Promise<void>): ValidatorWorld {
   const clusters = { source, destination };
-  const factory = (cluster: Cluster): ConnectionFactory => ({
+  const factory = (cluster: Server): ConnectionFactory => ({
     async open(database, applicationName) {
       const client = new Client({ ...cluster.admin, database, application_name: applicationName });
       await client.connect();
@@ -45,8 +70,10 @@ export async function openWorld(): Promise<ValidatorWorld> {
   });
   const validator = createValidator({ source: factory(source), destination: factory(destination) });
 
-  async function run(cluster: Cluster, database: string, statements: readonly string[]): Promise<Record<string, unknown>[]> {
+  async function run(cluster: Server, database: string, statements: readonly string[]): Promise<Record<string, unknown>[]> {
     const client = new Client({ ...cluster.admin, database });
+    // A test may kill the server.
+    client.on('error', () => undefined);
     await client.connect();
     try {
       let rows: Record<string, unknown>[] = [];
@@ -60,8 +87,8 @@ export async function openWorld(): Promise<ValidatorWorld> {
     }
   }
   return {
-    source,
-    destination,
+    versions: { source: source.version, destination: destination.version },
+    admin: { source: source.admin, destination: destination.admin },
     on: (side, ...statements) => run(clusters[side], 'inapp', statements),
     compare: (request = {}) =>
       validator.compare({
@@ -91,10 +118,7 @@ export async function openWorld(): Promise<ValidatorWorld> {
       ]);
       return Number(row?.['n']);
     },
-    async close() {
-      await servers.close();
-      await rm(workDir, { recursive: true, force: true });
-    },
+    close,
   };
 }
 

@@ -147,6 +147,7 @@ describe('a verdict in the run’s log', () => {
     ],
     objects: [],
     expected: [],
+    notCompared: [],
     rows: 2,
     bytes: 10,
     durationMs: 5,

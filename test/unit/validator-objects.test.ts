@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { newer, waveThrough } from '../../src/validator/expected.ts';
-import { canonical, unquoted, withoutQualifiers } from '../../src/validator/objects/canonical.ts';
 import { joined } from '../../src/validator/objects/join.ts';
-import type { Item, Line } from '../../src/validator/objects/list.ts';
+import type { Item } from '../../src/validator/objects/list.ts';
 import { behind, type SequenceState } from '../../src/validator/objects/sequence-values.ts';
 
 const item = (kind: string, object: string, text = 'x', relation: string | null = null): Item => ({
@@ -11,6 +10,7 @@ const item = (kind: string, object: string, text = 'x', relation: string | null 
   relation,
   object,
   text,
+  compared: text,
 });
 
 describe('the join of two lists', () => {
@@ -39,34 +39,6 @@ describe('the join of two lists', () => {
   });
 });
 
-describe('canonical text', () => {
-  const line = (text: string, deparsed = true): Line => ({
-    kind: 'view-definition',
-    schema: 's',
-    relation: 'v',
-    prefix: null,
-    parts: ['s', 'v'],
-    suffix: null,
-    text,
-    deparsed,
-  });
-  test('15 and 17 print one view alike once qualifiers are gone', () => {
-    const old = ' SELECT "x"."id",\n    "x"."name"\n   FROM "public"."t" "x";';
-    const now = ' SELECT "id",\n    "name"\n   FROM "public"."t" "x";';
-    expect(withoutQualifiers(old)).toBe(withoutQualifiers(now));
-    expect(canonical([line(old)], true)).toEqual(canonical([line(now)], true));
-  });
-  test('between servers of the same kind qualifiers count', () => {
-    expect(canonical([line('"a"."id"')], false)).not.toEqual(canonical([line('"b"."id"')], false));
-  });
-  test('the type json is printed alike by all', () => {
-    expect(canonical([line(`'{}'::"json"`, false)], false)).toEqual(canonical([line(`'{}'::json`, false)], false));
-  });
-  test('people see quotes only where they are needed', () => {
-    expect(unquoted('"public"."Odd""Name"("a" "int")')).toBe('public."Odd""Name"(a int)');
-  });
-});
-
 describe('a sequence', () => {
   const at = (next: bigint, farthest?: bigint, increment = 1n): SequenceState => ({ next, farthest, increment });
   test('goes on where the source stopped, or later', () => {
@@ -85,6 +57,7 @@ describe('a sequence', () => {
 });
 
 describe('what the run intends', () => {
+  const alike = { source: 15, destination: 17 };
   const difference = (kind: string, object: string) => ({ database: 'd', kind, object, source: 'a', destination: 'b' });
   test('is waved through by kind, and by object where one is given', () => {
     const { objects, expected } = waveThrough(
@@ -93,6 +66,7 @@ describe('what the run intends', () => {
         { kind: 'owner', reason: 'later' },
         { kind: 'index', object: 't.i', reason: 'dropped' },
       ],
+      alike,
     );
     expect(objects.map((each) => each.object)).toEqual(['t.j']);
     expect(expected.map((each) => each.reason)).toEqual(['later', 'dropped']);
@@ -105,8 +79,32 @@ describe('what the run intends', () => {
       source,
       destination,
     });
-    expect(waveThrough([version('1.9', '1.10')], []).objects).toEqual([]);
-    expect(waveThrough([version('1.10', '1.9')], []).objects).toHaveLength(1);
+    expect(waveThrough([version('1.9', '1.10')], [], alike).objects).toEqual([]);
+    expect(waveThrough([version('1.10', '1.9')], [], alike).objects).toHaveLength(1);
     expect(newer('3.4.10', '3.4.9')).toBe(true);
+  });
+  test('what 15 brought with it is expected across it, in that direction, and word for word', () => {
+    const grant = (source: string | null, destination: string | null, object = 'schema public to PUBLIC') => ({
+      database: 'd',
+      kind: 'grant',
+      object,
+      source,
+      destination,
+    });
+    const across = { source: 13, destination: 17 };
+    const left = (each: ReturnType<typeof grant>, versions = across) => waveThrough([each], [], versions).objects.length;
+    expect(left(grant('CREATE, USAGE', 'USAGE'))).toBe(0);
+    expect(left(grant('CREATE, USAGE', 'USAGE'), alike)).toBe(1);
+    expect(left(grant('USAGE', 'CREATE, USAGE'))).toBe(1);
+    expect(left(grant('CREATE, USAGE', null))).toBe(1);
+    expect(left(grant('CREATE, USAGE', 'USAGE', 'schema app to PUBLIC'))).toBe(1);
+    const owner = (destination: string) => ({ database: 'd', kind: 'owner', object: 'schema public', source: 'postgres', destination });
+    expect(waveThrough([owner('pg_database_owner')], [], across).objects).toEqual([]);
+    expect(waveThrough([owner('somebody')], [], across).objects).toHaveLength(1);
+    expect(waveThrough([owner('pg_database_owner')], [], alike).objects).toHaveLength(1);
+  });
+  test('missing statistics are told and are no difference', () => {
+    const analyze = { database: 'd', kind: 'analyze', object: 'public.t', source: 'analyzed', destination: null };
+    expect(waveThrough([analyze], [], alike).expected[0]?.reason).toContain('ANALYZE');
   });
 });

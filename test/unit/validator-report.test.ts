@@ -41,7 +41,16 @@ describe('what people read', () => {
       unsettled: 2,
       rows: [],
     };
-    const verdict: Verdict = { equal: true, tables: [table], objects: [], expected: [], rows: 5, bytes: 100, durationMs: 10 };
+    const verdict: Verdict = {
+      equal: true,
+      tables: [table],
+      objects: [],
+      expected: [],
+      notCompared: [],
+      rows: 5,
+      bytes: 100,
+      durationMs: 10,
+    };
     expect(reportOf(verdict, 20, undefined)).toMatch(/^EQUAL\n[\s\S]*Kept moving, so not judged \(no difference\): public\.t 2 rows/);
   });
 

@@ -40,6 +40,7 @@ const verdict = (more: Partial<Verdict> = {}): Verdict => ({
   tables: [differing(), equalTable],
   objects: [],
   expected: [],
+  notCompared: [],
   rows: 19_704,
   bytes: 5_000_000,
   durationMs: 500,

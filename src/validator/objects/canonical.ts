@@ -1,42 +1,37 @@
 import { createHash } from 'node:crypto';
 import { shownName } from '../names.ts';
+import { canonicalExpression } from './expression.ts';
 import type { Item, Line } from './list.ts';
+import { tokensOf, unquoted, withoutQualifiers } from './tokens.ts';
 
-/** The lines of one side as items. `straddles`: one server is older than 16 and the other is not. */
-export function canonical(lines: readonly Line[], straddles: boolean): Item[] {
-  return lines.map((line) => ({
-    kind: line.kind,
-    schema: line.schema,
-    relation: line.relation,
-    object: unquoted(`${line.prefix ?? ''}${shownName(...line.parts)}${line.suffix ?? ''}`),
-    text: textOf(line, straddles),
-  }));
+export interface Spelling {
+  /** One server is older than 16 and the other is not. */
+  readonly straddles16: boolean;
+  /** Of the side that the lines come from. */
+  readonly schemas: ReadonlySet<string>;
 }
 
-function textOf(line: Line, straddles: boolean): string {
-  const printed = plainJson(line.text ?? '');
-  const text = line.deparsed && straddles ? withoutQualifiers(printed) : printed;
-  // A body can be long and can hold what should not be shown; that it differs is enough.
-  return line.kind === 'function' ? `md5 ${createHash('md5').update(text).digest('hex')}` : text;
+/** The lines of one side as items: each with its text for people, and with the spelling that both sides have in common. */
+export function canonical(lines: readonly Line[], spelling: Spelling): Item[] {
+  return lines.map((line) => {
+    const text = line.text ?? '';
+    const compared = comparedText(line, text, spelling);
+    // A body can be long and can hold what should not be shown; that it differs is enough.
+    const brief = line.kind === 'function' ? `md5 ${createHash('md5').update(compared).digest('hex')}` : undefined;
+    return {
+      kind: line.kind,
+      schema: line.schema,
+      relation: line.relation,
+      object: unquoted(`${line.prefix ?? ''}${shownName(...line.parts)}${line.suffix ?? ''}`),
+      text: brief ?? unquoted(text),
+      compared: brief ?? compared,
+    };
+  });
 }
 
-/** 16 and later never quote the type json, earlier ones do when every identifier is quoted. */
-function plainJson(text: string): string {
-  return text.replaceAll('"json"', 'json');
-}
-
-/**
- * 16 and later leave out qualifiers that 15 prints (measured), so across that border they are removed on both sides. What a
- * view then no longer tells (which of two schemas) its list of columns referred to does.
- */
-export function withoutQualifiers(text: string): string {
-  return text
-    .replace(/"(?:[^"]|"")+"\./g, '')
-    .replace(/\s+/g, ' ')
-    .trim();
-}
-
-/** For people: quotes only where they are needed. */
-export function unquoted(text: string): string {
-  return text.replace(/"([a-z_][a-z0-9_$]*)"/g, '$1');
+function comparedText(line: Line, text: string, { straddles16, schemas }: Spelling): string {
+  // What people wrote is compared letter by letter.
+  if (line.kind === 'comment' || line.kind === 'setting') return text;
+  const tokens = tokensOf(text);
+  return canonicalExpression(line.deparsed && straddles16 ? withoutQualifiers(tokens, schemas) : tokens);
 }

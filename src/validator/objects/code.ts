@@ -1,20 +1,11 @@
 import { notOfExtension, userSchema } from '../names.ts';
 
-/** Views' queries and what they refer to, and rules. */
+/** Views' queries, and rules. */
 export const views = `
   select 'view-definition' as kind, n.nspname::text as schema, c.relname::text as relation, null as prefix, array[n.nspname, c.relname]::text[] as parts, null as suffix, true as deparsed,
     pg_get_viewdef(c.oid) as text
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('v', 'm') and ${userSchema('n.nspname')} and ${notOfExtension('pg_class', 'c.oid')}
-  union all
-  select 'view-definition', n.nspname::text, c.relname::text, null, array[n.nspname, c.relname]::text[], null, false,
-    'refers to ' || string_agg(distinct concat_ws('.', fn.nspname, f.relname, a.attname), ', ' order by concat_ws('.', fn.nspname, f.relname, a.attname))
-  from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
-  join pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid <> c.oid
-  join pg_class f on f.oid = d.refobjid join pg_namespace fn on fn.oid = f.relnamespace
-  left join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid and d.refobjsubid > 0
-  where r.rulename = '_RETURN' and ${userSchema('n.nspname')} and ${notOfExtension('pg_class', 'c.oid')}
-  group by n.nspname, c.relname
   union all
   select 'rule', n.nspname::text, c.relname::text, null, array[n.nspname, c.relname, r.rulename]::text[], null, true,
     concat_ws(', ', pg_get_ruledef(r.oid), case when r.ev_enabled <> 'O' then 'enabled: ' || r.ev_enabled::text end)
@@ -43,10 +34,12 @@ export const triggers = `
       case g.tgenabled when 'D' then 'DISABLED' when 'R' then 'enabled REPLICA' when 'A' then 'enabled ALWAYS' end) as text
   from pg_trigger g join pg_class c on c.oid = g.tgrelid join pg_namespace n on n.oid = c.relnamespace
   join pg_proc p on p.oid = g.tgfoid join pg_namespace pn on pn.oid = p.pronamespace
-  where not g.tgisinternal and pn.nspname !~ '^(pglogical|pgupgrade)' and ${userSchema('n.nspname')} and ${notOfExtension('pg_class', 'c.oid')}
+  left join pg_trigger parent on parent.oid = g.tgparentid
+  -- a partition's copy of a trigger counts where it is not as enabled as the one that it was made from
+  where case when parent.oid is null then not g.tgisinternal else g.tgenabled <> parent.tgenabled and not parent.tgisinternal end and pn.nspname !~ '^(pglogical|pgupgrade)' and ${userSchema('n.nspname')} and ${notOfExtension('pg_class', 'c.oid')}
   union all
   select 'event-trigger', null, null, null, array[e.evtname]::text[], null, false,
-    concat_ws(' ', e.evtevent, 'tags ' || array_to_string(e.evttags, ', '), 'executes', p.proname,
+    concat_ws(' ', e.evtevent, 'tags ' || array_to_string(e.evttags, ', '), 'executes', quote_ident(pn.nspname) || '.' || quote_ident(p.proname),
       case e.evtenabled when 'D' then 'DISABLED' when 'R' then 'enabled REPLICA' when 'A' then 'enabled ALWAYS' end)
   from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid join pg_namespace pn on pn.oid = p.pronamespace
   where pn.nspname !~ '^(pglogical|pgupgrade)' and ${notOfExtension('pg_event_trigger', 'e.oid')}`;

@@ -1,14 +1,18 @@
 import { both, type Pair } from '../pairs.ts';
+import { patiently } from '../rows/patience.ts';
 import { chosen } from '../rows/tables.ts';
 import type { Session } from '../session.ts';
-import type { CompareRequest, ObjectDifference } from '../types.ts';
-import { canonical, unquoted } from './canonical.ts';
+import type { CompareRequest, NotCompared, ObjectDifference } from '../types.ts';
+import { canonical } from './canonical.ts';
 import { functions, triggers, views } from './code.ts';
+import { collations } from './collations.ts';
 import { joined } from './join.ts';
-import { type Item, type ListQuery, linesOf } from './list.ts';
-import { comments, database as databaseItself, extensions, rest, schemas, sequences } from './others.ts';
-import { columns, constraints, indexes, relations, rowSecurity, statistics } from './relations.ts';
-import { defaultPrivileges, grants, owners } from './rights.ts';
+import { type Item, type ListQuery, linesOf, type Versions } from './list.ts';
+import { comments, database as databaseItself, extensions, publications, schemas, sequences } from './others.ts';
+import { rest } from './rare.ts';
+import { references } from './references.ts';
+import { analyzed, columns, constraints, indexes, relations, rowSecurity, statistics } from './relations.ts';
+import { defaultPrivileges, grants, owners, ownersRights } from './rights.ts';
 import { sequenceValues } from './sequence-values.ts';
 import { types } from './types.ts';
 
@@ -19,16 +23,21 @@ const everything: readonly ListQuery[] = [
   indexes,
   constraints,
   statistics,
+  analyzed,
   rowSecurity,
   views,
   functions,
   triggers,
+  references,
   types,
   extensions,
   sequences,
   databaseItself,
+  collations,
+  publications,
   owners,
   grants,
+  ownersRights,
   defaultPrivileges,
   comments,
   rest,
@@ -36,34 +45,40 @@ const everything: readonly ListQuery[] = [
 const limitMs = 300_000;
 
 /** Everything but rows: one list of `kind, object, text` for each side, joined. With `parts: 'rows'` only tables that one side lacks. */
-export async function compareObjects(request: CompareRequest, database: string, pair: Pair): Promise<ObjectDifference[]> {
-  const straddles =
-    Math.min(pair.source.version, pair.destination.version) < 16 && Math.max(pair.source.version, pair.destination.version) >= 16;
+export async function compareObjects(
+  request: CompareRequest,
+  database: string,
+  pair: Pair,
+): Promise<{ readonly differences: readonly ObjectDifference[]; readonly notCompared: readonly NotCompared[] }> {
   const queries = request.parts === 'rows' ? [relations] : everything;
-  const lists = await both(pair, (session) => listOf(session, queries, straddles, request));
+  const versions = [pair.source.version, pair.destination.version];
+  const span = { lowest: Math.min(...versions), highest: Math.max(...versions) };
+  const lists = await both(pair, (session) => listOf(session, queries, { ...span, own: session.version }, request));
   const differences = joined(lists.source, lists.destination)
     .filter(
       (difference) =>
         request.parts !== 'rows' || (difference.kind === 'table' && (difference.source === null || difference.destination === null)),
     )
-    .map((difference) => ({
-      database,
-      kind: difference.kind,
-      object: difference.object,
-      source: difference.source === null ? null : unquoted(difference.source),
-      destination: difference.destination === null ? null : unquoted(difference.destination),
-    }));
-  if (!request.sequences || request.parts === 'rows') return differences;
-  return [...differences, ...(await sequenceValues(request, database, pair))];
+    .map((difference) => ({ database, ...difference }));
+  if (!request.sequences || request.parts === 'rows') return { differences, notCompared: [] };
+  const sequenceStates = await sequenceValues(request, database, pair);
+  return { differences: [...differences, ...sequenceStates.differences], notCompared: sequenceStates.notCompared };
 }
 
-async function listOf(session: Session, queries: readonly ListQuery[], straddles: boolean, request: CompareRequest): Promise<Item[]> {
+async function listOf(session: Session, queries: readonly ListQuery[], versions: Versions, request: CompareRequest): Promise<Item[]> {
   await session.limit(limitMs);
+  const names = await session.texts('select nspname::text from pg_namespace');
+  const spelling = {
+    straddles16: versions.lowest < 16 && versions.highest >= 16,
+    schemas: new Set(names.flatMap(([name]) => (name ? [name] : []))),
+  };
   await session.query('set quote_all_identifiers = on');
   const items: Item[] = [];
-  for (const query of queries)
-    for (const item of canonical(await linesOf(session, query, request.ignoredGrantees ?? []), straddles))
+  for (const query of queries) {
+    const sql = typeof query === 'string' ? query : query(versions);
+    for (const item of canonical(await patiently(() => linesOf(session, sql, request.ignoredGrantees ?? [])), spelling))
       if (inScope(request, item)) items.push(item);
+  }
   await session.query('set quote_all_identifiers = off');
   return items;
 }

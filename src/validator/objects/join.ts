@@ -18,7 +18,7 @@ export function joined(source: readonly Item[], destination: readonly Item[]): J
   for (const key of keys) {
     const [a, b] = [sides[0].get(key), sides[1].get(key)];
     const item = a?.item ?? b?.item;
-    if (!item || a?.text === b?.text) continue;
+    if (!item || a?.compared === b?.compared) continue;
     found.push({ item, joined: { kind: item.kind, object: item.object, source: a?.text ?? null, destination: b?.text ?? null } });
   }
   const absent = new Set(found.flatMap(({ joined, item }) => (joined.source === null || joined.destination === null ? absence(item) : [])));
@@ -28,15 +28,21 @@ export function joined(source: readonly Item[], destination: readonly Item[]): J
     .sort((a, b) => `${a.kind} ${a.object}`.localeCompare(`${b.kind} ${b.object}`, 'en'));
 }
 
-function grouped(items: readonly Item[]): Map<string, { item: Item; text: string }> {
-  const groups = new Map<string, { item: Item; texts: string[] }>();
+function grouped(items: readonly Item[]): Map<string, { item: Item; text: string; compared: string }> {
+  const groups = new Map<string, { item: Item; texts: string[]; compared: string[] }>();
   for (const item of items) {
     const key = `${item.kind}\n${item.object}`;
-    const group = groups.get(key) ?? { item, texts: [] };
+    const group = groups.get(key) ?? { item, texts: [], compared: [] };
     group.texts.push(item.text);
+    group.compared.push(item.compared);
     groups.set(key, group);
   }
-  return new Map([...groups].map(([key, { item, texts }]) => [key, { item, text: texts.sort().join('; ') }]));
+  return new Map(
+    [...groups].map(([key, { item, texts, compared }]) => [
+      key,
+      { item, text: texts.sort().join('; '), compared: compared.sort().join('\n') },
+    ]),
+  );
 }
 
 const relationKinds = new Set(['table', 'view', 'materialized-view', 'foreign-table']);

@@ -7,14 +7,24 @@ export interface Item {
   /** The table or view that it belongs to. */
   readonly relation: string | null;
   readonly object: string;
+  /** For people. */
   readonly text: string;
+  /** What is compared. */
+  readonly compared: string;
+}
+
+/** What a list depends on: which catalogues its server has, and what the two servers have in common. */
+export interface Versions {
+  readonly own: number;
+  readonly lowest: number;
+  readonly highest: number;
 }
 
 /**
  * A query that lists one or more kinds. It gives columns `kind`, `schema`, `relation`, `prefix`, `parts` (names), `suffix`,
  * `text` and `deparsed`: that the text was printed from a parse tree, which 16 does with fewer qualifiers than 15.
  */
-export type ListQuery = string;
+export type ListQuery = string | ((versions: Versions) => string);
 
 export interface Line extends Record<string, unknown> {
   readonly kind: string;
@@ -31,6 +41,6 @@ export interface Line extends Record<string, unknown> {
  * Runs a list with every identifier quoted: which names need quotes depends on the version's keywords. `parameters` are the
  * roles whose grants are not compared.
  */
-export async function linesOf(session: Session, query: ListQuery, ignoredGrantees: readonly string[]): Promise<readonly Line[]> {
+export async function linesOf(session: Session, query: string, ignoredGrantees: readonly string[]): Promise<readonly Line[]> {
   return session.query<Line>(query, query.includes('$1') ? [ignoredGrantees] : []);
 }

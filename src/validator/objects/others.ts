@@ -1,4 +1,5 @@
 import { notOfExtension, userSchema } from '../names.ts';
+import type { Versions } from './list.ts';
 
 export const schemas = `
   select 'schema' as kind, n.nspname::text as schema, null as relation, null as prefix, array[n.nspname]::text[] as parts, null as suffix, false as deparsed, 'schema' as text
@@ -36,31 +37,21 @@ export const database = `
 export const comments = `
   select 'comment' as kind, i.schema, null as relation, i.type || ' ' as prefix, array[]::text[] as parts, i.identity as suffix, false as deparsed, d.description as text
   from pg_description d cross join lateral pg_identify_object(d.classoid, d.objoid, d.objsubid) i
-  where d.objoid >= 16384 and i.type <> 'extension' and i.identity !~ '^"?(pglogical|pgupgrade)' and (i.schema is null or ${userSchema(`translate(i.schema, '"', '')`)})
+  where (d.objoid >= 16384 or i.type = 'schema' and i.identity ~ '^"?public"?$') and i.type <> 'extension' and i.identity !~ '^"?(pglogical|pgupgrade)' and (i.schema is null or ${userSchema(`translate(i.schema, '"', '')`)})
     and not exists (select from pg_depend dep where dep.classid = d.classoid and dep.objid = d.objoid and dep.deptype = 'e')`;
 
-const classes = [
-  'pg_cast',
-  'pg_operator',
-  'pg_opclass',
-  'pg_opfamily',
-  'pg_conversion',
-  'pg_collation',
-  'pg_ts_config',
-  'pg_ts_dict',
-  'pg_ts_parser',
-  'pg_ts_template',
-  'pg_language',
-  'pg_am',
-  'pg_transform',
-  'pg_foreign_data_wrapper',
-  'pg_foreign_server',
-];
-
-/** What is rare: that it exists. */
-export const rest = `
-  select i.type as kind, i.schema, null as relation, null as prefix, array[]::text[] as parts, i.identity as suffix, false as deparsed, i.type as text
-  from (${classes.map((name) => `select 'pg_catalog.${name}'::regclass::oid as class, oid from pg_catalog.${name} where oid >= 16384`).join(' union all ')}) o
-  cross join lateral pg_identify_object(o.class, o.oid, 0) i
-  where (i.schema is null or ${userSchema(`translate(i.schema, '"', '')`)})
-    and not exists (select from pg_depend dep where dep.classid = o.class and dep.objid = o.oid and dep.deptype = 'e')`;
+/** Those that the upgrade makes for itself left out. */
+export const publications = ({ lowest }: Versions) => `
+  select 'publication' as kind, null as schema, null as relation, null as prefix, array[p.pubname]::text[] as parts, null as suffix, false as deparsed,
+    concat_ws(', ', case when p.puballtables then 'all tables' end,
+      'publishes ' || concat_ws(' ', case when p.pubinsert then 'insert' end, case when p.pubupdate then 'update' end, case when p.pubdelete then 'delete' end, case when p.pubtruncate then 'truncate' end),
+      case when p.pubviaroot then 'via the root' end,
+      (select 'tables ' || string_agg(t, ', ' order by t)
+        from (
+          select concat_ws(' ', quote_ident(x.schemaname) || '.' || quote_ident(x.tablename)${
+            lowest >= 15
+              ? `, (select '(' || string_agg(quote_ident(c), ', ' order by c) || ')' from unnest(x.attnames) c), 'where ' || x.rowfilter`
+              : ''
+          }) as t
+          from pg_publication_tables x where x.pubname = p.pubname and not p.puballtables) z)) as text
+  from pg_publication p where p.pubname !~ '^pgupgrade'`;

@@ -1,17 +1,20 @@
 import { identifier, qualified } from '../../postgres/identifiers.ts';
 import { notOfExtension, shownName, userSchema } from '../names.ts';
 import { both, type Pair } from '../pairs.ts';
-import { chosen, refuseUnreadable } from '../rows/tables.ts';
+import { obstacles } from '../rows/obstacles.ts';
+import { patiently } from '../rows/patience.ts';
+import { chosen } from '../rows/tables.ts';
 import type { Session } from '../session.ts';
-import type { CompareRequest, ObjectDifference } from '../types.ts';
+import type { CompareRequest, NotCompared, ObjectDifference } from '../types.ts';
 
 interface Sequence extends Record<string, unknown> {
   readonly schema: string;
   readonly name: string;
-  readonly readable: boolean;
+  /** Why it, or a column that it fills, cannot be read. */
+  readonly hindrance: string | null;
   readonly increment: string;
   /** The columns that take their values from it. */
-  readonly columns: readonly { readonly schema: string; readonly table: string; readonly column: string }[];
+  readonly columns: readonly { readonly schema: string; readonly table: string; readonly column: string; readonly readable: boolean }[];
 }
 
 export interface SequenceState {
@@ -21,14 +24,27 @@ export interface SequenceState {
   readonly farthest: bigint | undefined;
 }
 
-/** Where each sequence stands on both sides. Reading one needs SELECT on it: a missing right is an error, never a silent null. */
-export async function sequenceValues(request: CompareRequest, database: string, pair: Pair): Promise<ObjectDifference[]> {
-  const states = await both(pair, (session) => statesOf(session, request));
-  return [...states.source].flatMap(([object, source]) => {
+/** Where each sequence stands on both sides. Reading one needs SELECT on it: a missing right is told, never a silent null. */
+export async function sequenceValues(
+  request: CompareRequest,
+  database: string,
+  pair: Pair,
+): Promise<{ readonly differences: readonly ObjectDifference[]; readonly notCompared: readonly NotCompared[] }> {
+  const found = await both(pair, (session) => sequencesOf(session, request));
+  const notCompared = obstacles(database, found);
+  const hidden = new Set(notCompared.map(({ object }) => object));
+  const states = await both(pair, (session, side) =>
+    statesOf(
+      session,
+      found[side].filter(({ schema, name }) => !hidden.has(shownName(schema, name))),
+    ),
+  );
+  const differences = [...states.source].flatMap(([object, source]) => {
     const destination = states.destination.get(object);
     const problem = destination && behind(source, destination);
     return problem ? [{ database, kind: 'sequence-value', object, source: `next ${source.next}`, destination: problem }] : [];
   });
+  return { differences, notCompared };
 }
 
 /**
@@ -44,17 +60,24 @@ export function behind(source: SequenceState, destination: SequenceState): strin
   return sourceToo ? undefined : `next ${destination.next}, but its column already holds ${reached}`;
 }
 
-async function statesOf(session: Session, request: CompareRequest): Promise<Map<string, SequenceState>> {
-  const states = new Map<string, SequenceState>();
-  const all = (await session.query<Sequence>(query)).filter((sequence) =>
+async function sequencesOf(session: Session, request: CompareRequest): Promise<readonly Sequence[]> {
+  const asked = (await session.query<Sequence>(query)).filter((sequence) =>
     request.tables
       ? sequence.columns.some((column) => chosen(request, column.schema, column.table))
       : chosen(request, sequence.schema, sequence.name),
   );
-  refuseUnreadable(session, 'sequences', all);
+  return asked.map((sequence) => {
+    const hidden = sequence.columns.find(({ readable }) => !readable);
+    const hindrance = hidden && `the table that it fills, ${shownName(hidden.schema, hidden.table)}, cannot be read`;
+    return { ...sequence, hindrance: sequence.hindrance ?? hindrance ?? null };
+  });
+}
+
+async function statesOf(session: Session, all: readonly Sequence[]): Promise<Map<string, SequenceState>> {
+  const states = new Map<string, SequenceState>();
   for (let i = 0; i < all.length; i += 100) {
     const part = all.slice(i, i + 100);
-    const values = await session.texts(part.map(valueQuery).join(' union all '));
+    const values = await patiently(() => session.texts(part.map(valueQuery).join(' union all ')));
     const byPlace = new Map(values.map((row) => [row[0], row]));
     for (const [place, sequence] of part.entries()) {
       const [, last, called, ...farthest] = byPlace.get(String(place)) ?? [];
@@ -84,9 +107,11 @@ async function statesOf(session: Session, request: CompareRequest): Promise<Map<
 /** A column uses a sequence that it owns (serial, identity) or that its default calls. */
 const query = `
   select n.nspname::text as schema, c.relname::text as name, s.seqincrement::text as increment,
-    has_schema_privilege(n.oid, 'USAGE') and has_sequence_privilege(c.oid, 'SELECT') as readable,
+    case when not has_schema_privilege(n.oid, 'USAGE') then format('%s has no USAGE on schema %s', current_user, n.nspname)
+      when not has_sequence_privilege(c.oid, 'SELECT') then format('%s may not read it (no SELECT)', current_user) end as hindrance,
     coalesce((
-      select json_agg(distinct jsonb_build_object('schema', tn.nspname, 'table', t.relname, 'column', a.attname))
+      select json_agg(distinct jsonb_build_object('schema', tn.nspname, 'table', t.relname, 'column', a.attname,
+        'readable', has_schema_privilege(tn.oid, 'USAGE') and has_table_privilege(t.oid, 'SELECT') and not row_security_active(t.oid)))
       from (
         select d.refobjid as relation, d.refobjsubid as number from pg_depend d
         where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.refclassid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i')

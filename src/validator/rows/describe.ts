@@ -1,7 +1,7 @@
 import { identifier } from '../../postgres/identifiers.ts';
 import { both, type Pair } from '../pairs.ts';
 import type { Differing } from '../types.ts';
-import { exact, type HashForm, rowHash, shown } from './form.ts';
+import { type HashForm, rowHash, shown } from './form.ts';
 import { lookUp } from './lookup.ts';
 import { type Candidate, keyText } from './pairing.ts';
 import type { Table } from './tables.ts';
@@ -12,10 +12,10 @@ export async function described(pair: Pair, table: Table, rows: readonly Candida
 }
 
 async function keyed(pair: Pair, table: Table, rows: readonly Candidate[], form: HashForm): Promise<Differing[]> {
-  const changed = rows.filter((row) => row.source.length > 0 && row.destination.length > 0);
+  const changed = rows.filter((row) => row.source > 0 && row.destination > 0);
   const keyColumns = table.key.map((column) => `t.${identifier(column.name)}::text`);
-  // Exact forms are asked beside the texts: -0 and 0 may be shown alike, but are not the same value.
-  const output = [...keyColumns, ...table.columns.map(shown), ...table.columns.map((column) => `(${exact(column)})::text`)];
+  // Each column's hash is asked beside its text: a long text is cut, and what is shown alike need not be the same value.
+  const output = [...keyColumns, ...table.columns.map(shown), ...table.columns.map((column) => `${rowHash([column], form)}::text`)];
   const values = await both(pair, async (session) => {
     const found = await lookUp(
       session,
@@ -33,10 +33,10 @@ async function keyed(pair: Pair, table: Table, rows: readonly Candidate[], form:
       const place = table.columns.length + i;
       return a && b && a[place] !== b[place] ? [{ column: column.name, source: a[i] ?? null, destination: b[i] ?? null }] : [];
     });
-    const pairs = Math.min(row.source.length, row.destination.length);
+    const pairs = Math.min(row.source, row.destination);
     const some = (kind: Differing['kind'], times: number): Differing[] =>
       Array.from({ length: times }, () => ({ key, kind, columns: kind === 'changed' ? columns : [] }));
-    return [...some('changed', pairs), ...some('missing', row.source.length - pairs), ...some('extra', row.destination.length - pairs)];
+    return [...some('changed', pairs), ...some('missing', row.source - pairs), ...some('extra', row.destination - pairs)];
   });
 }
 
@@ -46,7 +46,7 @@ async function bag(pair: Pair, table: Table, rows: readonly Candidate[], form: H
     const found = await lookUp(
       session,
       table,
-      rows.filter((row) => row[side].length > 0).map((row) => row.key),
+      rows.filter((row) => row[side] > 0).map((row) => row.key),
       form,
       output,
     );
@@ -57,7 +57,7 @@ async function bag(pair: Pair, table: Table, rows: readonly Candidate[], form: H
       const found = values[side].get(row.key[0] ?? '');
       const key = Object.fromEntries(table.columns.map((column, i) => [column.name, found?.[i] ?? null]));
       const kind = side === 'source' ? 'missing' : 'extra';
-      return row[side].map(() => ({ key, kind, columns: [] }) as const);
+      return Array.from({ length: row[side] }, () => ({ key, kind, columns: [] }) as const);
     }),
   );
 }

@@ -2,23 +2,27 @@ import { identifier } from '../../postgres/identifiers.ts';
 import { both, type Pair } from '../pairs.ts';
 import { type HashForm, rowHash } from './form.ts';
 import { type Candidate, candidates, type Listed } from './pairing.ts';
+import { patiently } from './patience.ts';
 import { condition, type Slice } from './slices.ts';
 import type { Sums } from './sums.ts';
 import type { Table } from './tables.ts';
 
-/** Rows that are listed at once, of both sides together. */
-const listedAtOnce = 500_000;
-const listedWithoutBuckets = 150_000;
+/** Rows of each side that are held at once. */
+const listedAtOnce = 20_000;
 
-/** From a slice that differs to its rows that differ: directly where it is small, else by buckets of the key's hash. */
-export async function drill(pair: Pair, table: Table, slice: Slice, sums: Sums, form: HashForm): Promise<Candidate[]> {
+/**
+ * From a slice that differs to its rows that differ: directly where it is small, else by buckets of the key's hash. Given in
+ * parts, so that a table of which everything differs needs no more memory than one of which little does.
+ */
+export async function* drill(pair: Pair, table: Table, slice: Slice, sums: Sums, form: HashForm): AsyncGenerator<Candidate[]> {
   const rows = Math.max(sums.source.rows, sums.destination.rows);
-  if (rows <= listedWithoutBuckets) return listed(pair, table, slice, form, undefined);
+  if (rows <= listedAtOnce) {
+    yield await patiently(() => listed(pair, table, slice, form, undefined));
+    return;
+  }
   const mask = rows < 2_000_000 ? 1_023 : rows < 50_000_000 ? 16_383 : 131_071;
-  const found: Candidate[] = [];
-  for (const group of batches(await badBuckets(pair, table, slice, form, mask)))
-    for (const candidate of await listed(pair, table, slice, form, { mask, buckets: group })) found.push(candidate);
-  return found;
+  for (const group of batches(await patiently(() => badBuckets(pair, table, slice, form, mask))))
+    yield await patiently(() => listed(pair, table, slice, form, { mask, buckets: group }));
 }
 
 interface Bucket {
@@ -27,7 +31,7 @@ interface Bucket {
 }
 
 /** Buckets in groups that are listed at once. */
-export function batches(buckets: readonly Bucket[], most = listedAtOnce): string[][] {
+export function batches(buckets: readonly Bucket[], most = 2 * listedAtOnce): string[][] {
   const groups: string[][] = [];
   let rows = Number.POSITIVE_INFINITY;
   for (const bucket of buckets) {
@@ -69,21 +73,18 @@ async function listed(
   form: HashForm,
   only: { readonly mask: number; readonly buckets: readonly string[] } | undefined,
 ): Promise<Candidate[]> {
-  const key = table.key.map((column) => `t.${identifier(column.name)}::text, `).join('');
+  const hash = rowHash(table.columns, form);
+  const key = `json_build_array(${table.key.map((column) => `t.${identifier(column.name)}::text`).join(', ')})::text`;
   const { source, destination } = await both(pair, async (session, side): Promise<Listed[]> => {
     const where = condition(slice, side);
     const bucket = only ? ` and ${bucketOf(table, form)} & ${only.mask} = any($${where.values.length + 1}::bigint[])` : '';
-    const rows = await session.texts(
-      `select ${key}${rowHash(table.columns, form)}::text from only ${table.sql} t where ${where.sql}${bucket}`,
-      only ? [...where.values, only.buckets] : where.values,
-    );
-    return rows.map((row) => listedRow(table, row));
+    const from = `from only ${table.sql} t where ${where.sql}${bucket}`;
+    // A bag's rows may all be alike: the server counts them.
+    const list =
+      table.key.length > 0
+        ? `select ${key}, ${hash}::text ${from}`
+        : `select json_build_array(${hash}::text)::text, ${hash}::text, count(*)::text ${from} group by ${hash}`;
+    return session.texts(list, only ? [...where.values, only.buckets] : where.values);
   });
   return candidates(source, destination);
-}
-
-/** A row of texts: the key's columns and the hash. In a bag the hash is the key. */
-export function listedRow(table: Table, row: readonly (string | null)[]): Listed {
-  const hash = row[table.key.length] ?? '';
-  return { key: table.key.length > 0 ? row.slice(0, table.key.length) : [hash], hash };
 }

@@ -71,10 +71,14 @@ export function exact(column: SharedColumn): string {
   }
 }
 
-/** The column's value as people see it: by its output function, so that the blanks of char(n) are seen. */
+/** Bytes of a value that are shown whole. */
+const longestShown = 16_384;
+
+/** The column's value as people see it: by its output function, so that the blanks of char(n) are seen, and cut by the server where it is long. */
 export function shown(column: SharedColumn): string {
   const value = `t.${identifier(column.name)}`;
-  return column.form === 'bpcharsend' ? `case when ${value} is not null then format('%s', ${value}) end` : `${value}::text`;
+  const text = column.form === 'bpcharsend' ? `case when ${value} is not null then format('%s', ${value}) end` : `${value}::text`;
+  return `case when octet_length(${text}) > ${longestShown} then format('%s... (%s bytes, md5 %s)', left(${text}, 1000), octet_length(${text}), md5(${text})) else ${text} end`;
 }
 
 /**

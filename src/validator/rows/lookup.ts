@@ -7,7 +7,7 @@ type Key = readonly (string | null)[];
 
 /**
  * The rows of these keys: `output` (SQL over `t`, all text) for each. The parameter is cast to the column's type, never the
- * column, so that the index serves. In a bag the key is the row's hash, and the table is scanned.
+ * column, so that the index serves. In a bag the key is the row's hash, the table is scanned, and of equal rows one is given.
  */
 export async function lookUp(
   session: Session,
@@ -17,10 +17,13 @@ export async function lookUp(
   output: readonly string[],
 ): Promise<(string | null)[][]> {
   if (keys.length === 0) return [];
-  if (table.key.length === 0)
-    return session.texts(`select ${output.join(', ')} from only ${table.sql} t where ${rowHash(table.columns, form)} = any($1::bigint[])`, [
-      keys.map(([hash]) => hash),
-    ]);
+  if (table.key.length === 0) {
+    const hash = rowHash(table.columns, form);
+    return session.texts(
+      `select distinct on (${hash}) ${output.join(', ')} from only ${table.sql} t where ${hash} = any($1::bigint[]) order by ${hash}`,
+      [keys.map(([text]) => text)],
+    );
+  }
   const wanted = table.key.map((_, i) => `k${i}`).join(', ');
   const arrays = table.key.map((_, i) => `$${i + 1}::text[]`).join(', ');
   const same = table.key.map((column, i) => `t.${identifier(column.name)} = k.k${i}::${column.type}`).join(' and ');

@@ -1,14 +1,14 @@
-/** One row as it is listed: its key (empty for a bag), the hash of all of it, and what else identifies this version of it. */
-export interface Listed {
-  readonly key: readonly (string | null)[];
-  readonly hash: string;
-}
+/**
+ * A row as a server lists it: the key as a JSON array of texts (in a bag the row's hash), the hash of the whole row, and how many rows are
+ * like this (absent: one). As the driver gives it, because there are tens of thousands at once.
+ */
+export type Listed = readonly (string | null)[];
 
-/** Rows of one key (or, in a bag, of one hash) that the other side has not. `changed` are pairs of the same key. */
+/** How many rows of one key (or, in a bag, of one hash) each side has that the other has not. Pairs of the same key are changed rows. */
 export interface Candidate {
   readonly key: readonly (string | null)[];
-  readonly source: readonly string[];
-  readonly destination: readonly string[];
+  readonly source: number;
+  readonly destination: number;
 }
 
 export function keyText(key: readonly (string | null)[]): string {
@@ -20,25 +20,26 @@ export function keyText(key: readonly (string | null)[]): string {
  * equal hashes of a key cancel one for one.
  */
 export function candidates(source: readonly Listed[], destination: readonly Listed[]): Candidate[] {
-  const groups = new Map<string, { key: readonly (string | null)[]; counts: Map<string, number> }>();
-  const count = (rows: readonly Listed[], step: number) => {
-    for (const row of rows) {
-      const text = keyText(row.key);
-      const group = groups.get(text) ?? { key: row.key, counts: new Map<string, number>() };
-      groups.set(text, group);
-      const next = (group.counts.get(row.hash) ?? 0) + step;
-      if (next === 0) group.counts.delete(row.hash);
-      else group.counts.set(row.hash, next);
-      if (group.counts.size === 0) groups.delete(text);
+  const left = new Map<string, number>();
+  const count = (rows: readonly Listed[], sign: 1 | -1) => {
+    for (const [key, hash, times] of rows) {
+      // JSON has no bare line end.
+      const row = `${key}\n${hash}`;
+      const now = (left.get(row) ?? 0) + sign * Number(times ?? 1);
+      if (now === 0) left.delete(row);
+      else left.set(row, now);
     }
   };
   count(source, 1);
   count(destination, -1);
-  return [...groups.values()].map(({ key, counts }) => ({
-    key,
-    source: [...counts].flatMap(([hash, n]) => Array.from({ length: Math.max(n, 0) }, () => hash)),
-    destination: [...counts].flatMap(([hash, n]) => Array.from({ length: Math.max(-n, 0) }, () => hash)),
-  }));
+  const groups = new Map<string, { source: number; destination: number }>();
+  for (const [row, n] of left) {
+    const key = row.slice(0, row.lastIndexOf('\n'));
+    const group = groups.get(key) ?? { source: 0, destination: 0 };
+    groups.set(key, group);
+    group[n > 0 ? 'source' : 'destination'] += Math.abs(n);
+  }
+  return [...groups].map(([key, group]) => ({ key: JSON.parse(key), ...group }));
 }
 
 export interface Counts {
@@ -51,10 +52,10 @@ export interface Counts {
 export function counted(rows: readonly Candidate[], bag: boolean): Counts {
   let [missing, extra, changed] = [0, 0, 0];
   for (const { source, destination } of rows) {
-    const pairs = bag ? 0 : Math.min(source.length, destination.length);
+    const pairs = bag ? 0 : Math.min(source, destination);
     changed += pairs;
-    missing += source.length - pairs;
-    extra += destination.length - pairs;
+    missing += source - pairs;
+    extra += destination - pairs;
   }
   return { missing, extra, changed };
 }

@@ -1,7 +1,6 @@
 import { identifier } from '../../postgres/identifiers.ts';
 import type { Pair } from '../pairs.ts';
 import type { Session } from '../session.ts';
-import { listedRow } from './drill.ts';
 import { type HashForm, rowHash } from './form.ts';
 import { lookUp } from './lookup.ts';
 import { type Candidate, candidates, keyText, type Listed } from './pairing.ts';
@@ -64,20 +63,35 @@ async function sightings(
   keys: readonly (readonly (string | null)[])[],
   form: HashForm,
 ): Promise<Map<string, Sighting>> {
+  const found = new Map<string, { rows: Listed[]; versions: string[] }>();
+  const add = (listed: Listed, version: string | null | undefined) => {
+    const text = listed[0] ?? '';
+    const hash = listed[1];
+    const sighting = found.get(text) ?? { rows: [], versions: [] };
+    found.set(text, sighting);
+    sighting.rows.push(listed);
+    sighting.versions.push(`${hash}@${version}`);
+  };
+  if (table.key.length === 0) {
+    const hash = rowHash(table.columns, form);
+    const rows = await session.texts(
+      `select ${hash}::text, count(*)::text, sum(t.xmin::text::bigint)::text from only ${table.sql} t where ${hash} = any($1::bigint[]) group by ${hash}`,
+      [keys.map(([text]) => text)],
+    );
+    for (const [same, times, versions] of rows) add([keyText([same ?? '']), same ?? '', times ?? '1'], versions);
+    return summed(found);
+  }
   const output = [
     ...table.key.map((column) => `t.${identifier(column.name)}::text`),
     `${rowHash(table.columns, form)}::text`,
     't.xmin::text',
   ];
-  const found = new Map<string, { rows: Listed[]; versions: string[] }>();
-  for (const row of await lookUp(session, table, keys, form, output)) {
-    const listed = listedRow(table, row);
-    const text = keyText(listed.key);
-    const sighting = found.get(text) ?? { rows: [], versions: [] };
-    found.set(text, sighting);
-    sighting.rows.push(listed);
-    sighting.versions.push(`${listed.hash}@${row.at(-1)}`);
-  }
+  for (const row of await lookUp(session, table, keys, form, output))
+    add([keyText(row.slice(0, table.key.length)), row[table.key.length] ?? ''], row.at(-1));
+  return summed(found);
+}
+
+function summed(found: ReadonlyMap<string, { readonly rows: Listed[]; readonly versions: string[] }>): Map<string, Sighting> {
   return new Map([...found].map(([text, { rows, versions }]) => [text, { rows, version: versions.sort().join() }]));
 }
 

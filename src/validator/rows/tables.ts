@@ -1,13 +1,14 @@
-import { NeedsHuman } from '../../errors.ts';
 import { qualified } from '../../postgres/identifiers.ts';
 import { notOfExtension, shownName, userSchema } from '../names.ts';
 import type { Session } from '../session.ts';
+import type { NotCompared } from '../types.ts';
 import { type Column, type SharedColumn, sharedColumns } from './form.ts';
 
 interface Found extends Record<string, unknown> {
   readonly schema: string;
   readonly name: string;
-  readonly readable: boolean;
+  /** Why it cannot be read. */
+  readonly hindrance: string | null;
   readonly rows: string;
   readonly blocks: string;
   readonly bytes: string;
@@ -39,26 +40,24 @@ export interface TableFilter {
   readonly tables?: readonly string[] | undefined;
 }
 
-/** Every table with rows of its own in one database. Errors: NeedsHuman `validator.unreadable` where a right is missing. */
+/** Every table with rows of its own in one database, also those that this session may not read. */
 export async function tablesOf(session: Session, filter: TableFilter): Promise<readonly Found[]> {
-  const found = (await session.query<Found>(query)).filter((table) => chosen(filter, table.schema, table.name));
-  refuseUnreadable(session, 'tables', found);
-  return found;
+  return (await session.query<Found>(query)).filter((table) => chosen(filter, table.schema, table.name));
 }
 
-/** A missing right must not make a table or sequence vanish from the comparison. Errors: NeedsHuman `validator.unreadable`. */
-export function refuseUnreadable(
-  session: Pick<Session, 'side' | 'database'>,
-  what: 'tables' | 'sequences',
-  all: readonly { readonly schema: string; readonly name: string; readonly readable: boolean }[],
-): void {
-  const hidden = all.filter((each) => !each.readable).map((each) => shownName(each.schema, each.name));
-  if (hidden.length === 0) return;
-  throw new NeedsHuman(
-    'validator.unreadable',
-    `${hidden.length} of ${all.length} ${what} in database ${session.database} of the ${session.side} cannot be read: ${hidden.slice(0, 5).join(', ')}${hidden.length > 5 ? ', …' : ''}.`,
-    { remedy: 'Grant SELECT on them (and USAGE on their schemas) to the user that compares, then retry.' },
-  );
+/** What has rows that are not its own or that are made anew: said, not compared. */
+export async function withoutRows(session: Session, filter: TableFilter): Promise<NotCompared[]> {
+  const rows = await session.query<{ schema: string; name: string; kind: string }>(`
+    select n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('f', 'm') and ${userSchema('n.nspname')} and ${notOfExtension('pg_class', 'c.oid')} order by 1, 2`);
+  return rows
+    .filter(({ schema, name }) => chosen(filter, schema, name))
+    .map(({ schema, name, kind }) => ({
+      database: session.database,
+      object: shownName(schema, name),
+      reason: kind === 'f' ? 'A foreign table: its rows lie on another server.' : 'A materialized view: its rows are made anew by REFRESH.',
+      obstacle: false,
+    }));
 }
 
 /** Does the filter take the object? `tables` names are as shown. */
@@ -72,7 +71,7 @@ export function commonTables(source: readonly Found[], destination: readonly Fou
   const others = new Map(destination.map((table) => [shownName(table.schema, table.name), table]));
   return source.flatMap((table) => {
     const other = others.get(shownName(table.schema, table.name));
-    if (!other) return [];
+    if (!other || table.hindrance !== null || other.hindrance !== null) return [];
     const columns = sharedColumns(table.columns, other.columns);
     const byName = new Map(columns.map((column) => [column.name, column]));
     const key = table.keys
@@ -96,7 +95,10 @@ export function commonTables(source: readonly Found[], destination: readonly Fou
 
 const query = `
   select n.nspname::text as schema, c.relname::text as name,
-    has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT') as readable,
+    case when not has_schema_privilege(n.oid, 'USAGE') then format('%s has no USAGE on schema %s', current_user, n.nspname)
+      when not has_table_privilege(c.oid, 'SELECT') then format('%s may not read it (no SELECT)', current_user)
+      -- row_security is off in this session, so that reading would be an error and never a part of the rows
+      when row_security_active(c.oid) then format('row security hides rows from %s (it needs BYPASSRLS or the owner''s rights)', current_user) end as hindrance,
     c.reltuples::bigint::text as rows,
     (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::text as blocks,
     pg_table_size(c.oid)::text as bytes,
