@@ -2,6 +2,7 @@ import type { types } from '@slack/bolt';
 import { rollback } from '../../engine/legs.ts';
 import { abort, pause } from '../../engine/moves.ts';
 import type { RunbookShape, RunState } from '../../engine/state.ts';
+import { wayBackIsArmed } from '../../engine/way-back.ts';
 import { button } from './blocks.ts';
 import { type RunViewData, runId, titleOf } from './face.ts';
 
@@ -33,11 +34,12 @@ export function legalMoves({ state, shape }: Pick<RunViewData, 'state' | 'shape'
 export function rollbackButton(state: RunState, shape: RunbookShape): readonly types.Button[] {
   if (!state.promotionCalled || rollback(state, shape, 'bot', 'a reason').kind !== 'facts') return [];
   const writesOff = state.writesOffSince !== undefined;
-  if (!writesOff && state.steps.find(({ id }) => id === 'arm-way-back')?.status !== 'done') return [];
+  if (!writesOff && !wayBackIsArmed(state, 'arm-way-back')) return [];
+  const against = state.wayBack.warnings.length + state.wayBack.gaps.length;
   return [
     button({
       id: 'run:rollback',
-      label: writesOff ? '↩ Return to the source…' : '↩ Roll back…',
+      label: writesOff ? '↩ Return to the source…' : against > 0 ? `↩ Roll back (⚠ ${against} against it)…` : '↩ Roll back…',
       value: runId(state),
       style: 'danger',
     }),

@@ -1,4 +1,5 @@
 import type { RunState, StepShape, StepState } from '../../engine/state.ts';
+import { wayBackIsArmed } from '../../engine/way-back.ts';
 import { pointOfNoReturn } from '../../engine/writes.ts';
 import type { RunViewData } from './face.ts';
 import { gateTitle, titleOf } from './face.ts';
@@ -87,8 +88,7 @@ export function statusWords(view: Pick<RunViewData, 'state' | 'shape' | 'face'>)
 
 /** ` · way back armed until …`; when the days are over, what ends it. */
 function wayBackWords({ state, face }: Pick<RunViewData, 'state' | 'face'>): string {
-  const armed = state.steps.some(({ id, status }) => id === 'arm-way-back' && status === 'done');
-  if (!armed || state.endedAt === undefined) return '';
+  if (!wayBackIsArmed(state, 'arm-way-back') || state.endedAt === undefined) return '';
   const until = time(state.endedAt + face.wayBackDays * 86_400_000, '{date_short_pretty} {time}');
   return ` · way back armed until ${until}, then \`/pgupgrade retire ${state.header?.run}\``;
 }

@@ -1,4 +1,5 @@
 import type { Fact } from '../../engine/facts.ts';
+import { wayBackIsArmed } from '../../engine/way-back.ts';
 import { gateTitle, type RunViewData, titleOf } from '../render/face.ts';
 
 /** What went otherwise than the runbook says, who decided it, and why. */
@@ -65,7 +66,7 @@ export function leftOverOf({ state, shape, face }: Pick<RunViewData, 'state' | '
   if (state.status === 'retired') return [`${face.destination} serves; there is no way back to ${face.source} any more.`, ...kept];
   if (state.status === 'aborted') return [`${face.source} serves as before.`, ...kept];
   const skipped = state.steps.filter((step) => step.status === 'skipped').map((step) => `Skipped: ${titleOf(shape, step.id)}`);
-  const armed = state.steps.some((step) => step.id === 'arm-way-back' && step.status === 'done');
+  const armed = wayBackIsArmed(state, 'arm-way-back');
   const until = new Date(state.endedAt + face.wayBackDays * 86_400_000).toISOString().slice(0, 16).replace('T', ' ');
   return [
     armed
