@@ -29,11 +29,16 @@ export type ConstraintEntry = {
   readonly definition: string;
 };
 
-/** The major version of the server, e.g. 15. */
+/** The major version of the server, e.g. 15; asked once a session. */
 export async function majorVersion(sql: Sql): Promise<number> {
+  const known = majors.get(sql);
+  if (known !== undefined) return known;
   const [row] = await sql.look<{ major: number }>(`select current_setting('server_version_num')::int / 10000 as major`);
-  return row?.major ?? 0;
+  const major = row?.major ?? 0;
+  majors.set(sql, major);
+  return major;
 }
+const majors = new WeakMap<Sql, number>();
 
 /** The database's own schemas, in alphabetical order. */
 export async function schemas(sql: Sql): Promise<readonly { readonly name: string; readonly owner: string }[]> {

@@ -14,28 +14,41 @@ export async function asMemberOfOwners<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   let memberships = ledger;
+  let recorded: Promise<void> = Promise.resolve();
+  // Both sides write into one list, one after the other: the latest record has everything.
+  const add = (own: readonly Membership[]) => {
+    memberships = [...memberships, ...own.filter((one) => !memberships.some((known) => same(one, known)))];
+    const all = memberships;
+    recorded = recorded.then(() => record(all));
+    return recorded;
+  };
+  const joinSide = async (side: Side) => {
+    for (const database of databases) {
+      const sql = await postgres.database(side, database);
+      await joinRoles(sql, [...new Set([await databaseOwner(sql), ...(await objectOwners(sql))])], memberships, add);
+    }
+  };
   const leave = async (side: Side) => leaveRoles(await postgres.database(side, 'postgres'), memberships);
   let result: T;
   try {
-    for (const side of ['source', 'destination'] as const)
-      for (const database of databases) {
-        const sql = await postgres.database(side, database);
-        memberships = await joinRoles(
-          sql,
-          [...new Set([await databaseOwner(sql), ...(await objectOwners(sql))])],
-          memberships,
-          async (all) => {
-            memberships = all;
-            await record(all);
-          },
-        );
-      }
+    await settleAll(sides.map(joinSide));
     result = await work();
   } catch (error) {
     // What it failed with says more than that a server which is gone gives nothing back; the ledger keeps what is left.
-    for (const side of ['source', 'destination'] as const) await leave(side).catch(() => undefined);
+    await settleAll(sides.map(leave)).catch(() => undefined);
     throw error;
   }
-  for (const side of ['source', 'destination'] as const) await leave(side);
+  await settleAll(sides.map(leave));
   return result;
+}
+
+const sides = ['source', 'destination'] as const;
+
+/** Waits for all of them before the first failure is told: nothing goes on behind its back. */
+async function settleAll(work: readonly Promise<void>[]): Promise<void> {
+  for (const one of await Promise.allSettled(work)) if (one.status === 'rejected') throw one.reason;
+}
+
+function same(left: Membership, right: Membership): boolean {
+  return left.side === right.side && left.role === right.role && left.member === right.member;
 }
