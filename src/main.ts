@@ -7,8 +7,6 @@ import { checkDurability } from './jobs/durability.ts';
 import { connectJobs } from './jobs/jobs.ts';
 import type { Process } from './process.ts';
 import { runbook } from './runbook.ts';
-import { startBot } from './start-bot.ts';
-import { startStepWorker } from './start-worker.ts';
 
 type Closer = () => Promise<void>;
 
@@ -50,7 +48,12 @@ async function start(): Promise<void> {
   const self: Process = { runtime, services, jobs, log };
   const closers: Closer[] = [() => jobs.close()];
   for (const role of chosen) {
-    closers.push(role === 'bot' ? await startBot(self) : await startStepWorker(self));
+    // Each is loaded where it is started: a bot needs no clients, a worker no Slack.
+    closers.push(
+      role === 'bot'
+        ? await (await import('./start-bot.ts')).startBot(self)
+        : await (await import('./start-worker.ts')).startStepWorker(self),
+    );
     log.info(`${role} ready`);
   }
   closeOnSignal(log, closers);
