@@ -63,7 +63,7 @@ export async function observe(world: World, environment: string, stops: readonly
 }
 
 /** What the bot spent the pods' outage on; before and after its own write stop nothing is known: that is the bot's too. */
-export function partsWithin(stops: readonly SpentOn[], from: number, to: number): Outage['parts'] {
+function partsWithin(stops: readonly SpentOn[], from: number, to: number): Outage['parts'] {
   const sums = new Map<string, number>();
   for (const stretch of stops.flatMap(({ timeline }) => timeline)) {
     const ms = Math.min(to, stretch.to) - Math.max(from, stretch.from);
