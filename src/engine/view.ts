@@ -7,6 +7,8 @@ import type { RunView } from './step.ts';
 import type { Span } from './timeline.ts';
 import { clock, mustGiveBack, pointOfNoReturn } from './writes.ts';
 
+const progressEveryMs = 200;
+
 /** A step's view of its run, and the state behind it, which every commit renews. */
 export interface Session {
   state(): RunState;
@@ -27,6 +29,7 @@ export async function openSession(execution: Ownership, step: string): Promise<S
     return answer;
   };
   const spans: Span[] = [];
+  let progressAgainAt = 0;
   const view: RunView = {
     run: header.run,
     uid: header.uid,
@@ -48,6 +51,9 @@ export async function openSession(execution: Ownership, step: string): Promise<S
       return state.answers.get(step)?.answer;
     },
     progress(progress) {
+      // Everybody who watches the run reads it again: in a comparison that would be dozens of times a second.
+      if (execution.now() < progressAgainAt) return;
+      progressAgainAt = execution.now() + progressEveryMs;
       // Only for eyes: a lost one is replaced by the next.
       execution.log.setProgress(execution.run, step, progress).catch(() => undefined);
     },
