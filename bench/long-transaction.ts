@@ -25,7 +25,7 @@ export function holdTransaction(world: World): () => Promise<void> {
     began = client
       .connect()
       .then(() => client.query('begin'))
-      .then(() => client.query('update public.campaign set amount = amount + 1 where id = (select min(id) from public.campaign)'));
+      .then(() => client.query('update public.campaign set amount = amount + 1 where id = (select max(id) from public.campaign)'));
     began.catch(() => undefined);
   });
   return async () => {
