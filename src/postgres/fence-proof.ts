@@ -36,9 +36,9 @@ const stillWithinMs = 3_000;
  */
 export async function proveFence(request: ProofRequest): Promise<FenceProof> {
   const sql = await request.postgres.database(request.side ?? 'source', 'postgres');
-  const first = request.watchRows === false ? Promise.resolve('') : counters(request);
+  const first = request.watchRows === false ? undefined : counters(request);
   const [rights, prepared, refused] = await Promise.all([openRights(sql, request), preparedTransactions(sql), triedLogins(request)]);
-  const still = request.watchRows === false ? undefined : await standStill(request, await first);
+  const still = first && (await standStill(request, await first));
   const seen = await sessionsOf(sql);
   const of = (wanted: ReturnType<typeof classOf>) => seen.filter((session) => classOf(session, request) === wanted);
   const foreign = of('foreign').map((session) => `${sessionWords(session)} is connected`);
@@ -83,8 +83,14 @@ async function preparedTransactions(sql: Sql): Promise<readonly string[]> {
   return rows.map(({ gid, owner, database }) => `prepared transaction ${gid} of ${owner} in database ${database} is open`);
 }
 
+interface Counters {
+  readonly text: string;
+  /** When they were read, in ms since the epoch. */
+  readonly at: number;
+}
+
 /** Rows written to tables since the statistics began, of each service database; catalogues (autovacuum writes there) left out. */
-async function counters({ postgres, databases, side = 'source' }: ProofRequest): Promise<string> {
+async function counters({ postgres, databases, side = 'source' }: ProofRequest): Promise<Counters> {
   const sums = await Promise.all(
     databases.map(async (database) => {
       const sql = await postgres.database(side, database);
@@ -94,18 +100,19 @@ async function counters({ postgres, databases, side = 'source' }: ProofRequest):
       return `${database} ${row?.sum ?? ''}`;
     }),
   );
-  return sums.join(', ');
+  return { text: sums.join(', '), at: Date.now() };
 }
 
 /** Equal over a window; a session that was ended may report its last rows a moment later, so the window moves on for a while. */
-async function standStill(request: ProofRequest, first: string): Promise<string | undefined> {
+async function standStill(request: ProofRequest, first: Counters): Promise<string | undefined> {
   const until = Date.now() + stillWithinMs;
   let before = first;
   for (;;) {
-    await pause(windowMs, undefined, { signal: request.signal });
+    // The rights and the logins were looked at meanwhile: that time is part of the window.
+    await pause(Math.max(0, before.at + windowMs - Date.now()), undefined, { signal: request.signal });
     const after = await counters(request);
-    if (after === before) return undefined;
-    if (Date.now() > until) return `rows are still written (counters of ${before} became ${after} within ${windowMs} ms)`;
+    if (after.text === before.text) return undefined;
+    if (Date.now() > until) return `rows are still written (counters of ${before.text} became ${after.text} within ${windowMs} ms)`;
     before = after;
   }
 }
