@@ -38,7 +38,7 @@ export const approveRollback: Step<Needs> = {
       validationMs: verdict?.durationMs ?? 0,
     });
     const wayBack = await lookAtWayBack({ postgres, uid: run.uid, databases });
-    const armed = wayBack.some(({ subscription }) => subscription !== 'none');
+    const armed = run.recall('started', 'start-services') !== undefined && wayBack.some(({ subscription }) => subscription !== 'none');
     return todo(
       [
         `stop ${names.join(', ') || 'nobody (the fence does it)'}, close ${target.destination} to writers, open ${target.source}`,

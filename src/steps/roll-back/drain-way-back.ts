@@ -20,7 +20,10 @@ export const drainWayBack: Step<Pick<Clients, 'target' | 'postgres'>> = {
     if (lsn === undefined)
       return blocked('drain.no-fence', 'The new instance is not closed, so no LSN is the last one.', 'Start the rollback again.');
     const ways = await lookAtWayBack({ postgres, uid: run.uid, databases: Object.keys(target.databases) });
-    if (ways.every(({ subscription, slot }) => subscription === 'none' && !slot))
+    // A way back that could not be armed never confirms anything; before the services' start there is nothing to confirm.
+    if (run.recall('started', 'start-services') === undefined)
+      return done('the services never started on the new instance: nothing has to come along, which the comparison proves');
+    if (ways.every(({ subscription }) => subscription === 'none'))
       return done('no way back is armed: nothing flows, and the comparison goes on only if nothing was written on the new instance');
     const names = ways.map(({ name }) => name);
     const slots = await slotsAt(await postgres.database('destination', 'postgres'), lsn, names);

@@ -77,11 +77,13 @@ type Way =
 
 /** By the armed way back; without one only if nothing was written on the new instance, which the comparison proves later. */
 async function wayNow({ target, postgres }: Needs, run: RunView, databases: readonly string[]): Promise<Way> {
+  const started = run.recall<{ readonly written: number }>('started', 'start-services');
+  if (!started)
+    return { words: 'the services never started on the new instance; that nothing was written there the comparison proves', behind: 0 };
   const looks = await lookAtWayBack({ postgres, uid: run.uid, databases });
-  const armed = looks.filter(({ subscription, slot }) => subscription !== 'none' && slot);
+  const armed = looks.filter(({ subscription }) => subscription !== 'none');
   if (armed.length === 0) {
-    const started = run.recall<{ readonly written: number }>('started', 'start-services');
-    const written = started ? (await activityOf(postgres, 'destination', [], databases)).written - started.written : 0;
+    const written = (await activityOf(postgres, 'destination', [], databases)).written - started.written;
     if (written > 0)
       return {
         problem: `No way back is armed, and ${written} rows were written on ${target.destination} since the services started there: they would be lost.`,
