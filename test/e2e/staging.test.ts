@@ -162,6 +162,21 @@ describe('staging is upgraded from the channel while the service writes', () => 
     expect(stage.world.google.state.jobs.size + stage.world.google.state.profiles.size).toBe(0);
   });
 
+  test('what is written on the new instance arrives on the old one, also rows of partitions that only the new one had', async () => {
+    const [row] = await ask<{ id: string }>(
+      destination,
+      'inapp',
+      `insert into public.event_log (kind, body) values ('way back', 'x') returning id`,
+    );
+    await expect
+      .poll(() => ask(source, 'inapp', 'select kind from public.event_log where id = $1', [row?.id]), { timeout: 120_000, interval: 500 })
+      .toEqual([{ kind: 'way back' }]);
+    const made = stage.world.ledger.partitions().filter(({ server }) => server === destination.host);
+    const [name] = made.map((partition) => partition.name);
+    const count = `select count(*)::int as rows from audience_data.${name}`;
+    expect(await ask(source, 'inapp', count)).toEqual(await ask(destination, 'inapp', count));
+  });
+
   test('both settings of array types list the old OID and the new one', async () => {
     const oids = async (cluster: Cluster, type: string) =>
       (await ask<{ oid: string }>(cluster, 'inapp', 'select typarray::text as oid from pg_type where typname = $1', [type]))[0]?.oid;
