@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { loadServices } from './config/load.ts';
 import { parseRuntime } from './config/runtime.ts';
 import { shapeOf } from './engine/shape.ts';
-import { Refused } from './errors.ts';
+import { NeedsHuman, Refused } from './errors.ts';
 import { checkDurability } from './jobs/durability.ts';
 import { connectJobs } from './jobs/jobs.ts';
 import type { Process } from './process.ts';
@@ -10,7 +10,8 @@ import { runbook } from './runbook.ts';
 
 type Closer = () => Promise<void>;
 
-const roles = ['bot', 'worker'] as const;
+/** The worker first: a Slack that is away must not keep a run from going on. */
+const roles = ['worker', 'bot'] as const;
 const closeWithinMs = 20_000;
 
 const wanted = process.argv.slice(2);
@@ -47,16 +48,22 @@ async function start(): Promise<void> {
 
   const self: Process = { runtime, services, jobs, log };
   const closers: Closer[] = [() => jobs.close()];
+  closeOnSignal(log, closers);
   for (const role of chosen) {
-    // Each is loaded where it is started: a bot needs no clients, a worker no Slack.
-    closers.push(
-      role === 'bot'
-        ? await (await import('./start-bot.ts')).startBot(self)
-        : await (await import('./start-worker.ts')).startStepWorker(self),
-    );
+    try {
+      // Each is loaded where it is started: a bot needs no clients, a worker no Slack.
+      closers.push(
+        role === 'bot'
+          ? await (await import('./start-bot.ts')).startBot(self)
+          : await (await import('./start-worker.ts')).startStepWorker(self),
+      );
+    } catch (error) {
+      if (role !== 'bot' || !chosen.includes('worker') || !(error instanceof NeedsHuman)) throw error;
+      log.error({ code: error.code, remedy: error.remedy }, `${error.message} The worker goes on; the channel hears and shows nothing.`);
+      continue;
+    }
     log.info(`${role} ready`);
   }
-  closeOnSignal(log, closers);
 }
 
 /** Stops taking jobs, ends what runs by its signal, shows what is owed, within the container's grace time. */

@@ -53,6 +53,8 @@ export async function startBot({ runtime, services, jobs, log }: Process): Promi
     ...slackApi,
     mode: receiverMode(runtime),
     handlers: createHandlers(contextOf),
+    // Slack’s signature holds for five minutes: a request that is sent again within them is known by its id.
+    once: async (id) => (await jobs.redis.set(`${jobs.prefix}:heard:${id}`, '1', 'EX', 600, 'NX')) === 'OK',
     channels: () => new Set([...services.values()].map(({ channel }) => channel)),
     log,
   });

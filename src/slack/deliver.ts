@@ -21,12 +21,15 @@ export async function deliver(delivery: Delivery, tools: DeliverTools): Promise<
   missing.sort((a, b) => rank(laneOf(a.one)) - rank(laneOf(b.one)) || a.one.index - b.one.index);
   const root = wanted.find((one) => one.kind === 'board');
   const waits: (number | undefined)[] = [];
+  let held = Number.POSITIVE_INFINITY;
   for (const { one, entry } of missing) {
+    // What waits holds everything behind it, or a pause that ends in between would turn two of them round.
+    if (rank(laneOf(one)) >= held) continue;
     const result = await shown(one, entry, root && known.get(root.key)?.ts, delivery, tools);
     if (typeof result === 'number') waits.push(result);
     else known.set(one.key, result);
-    // Without the board there is no thread to reply in.
-    if (typeof result === 'number' && one.kind === 'board') break;
+    // Without the board there is no thread to reply in. One of which nobody knows holds nobody.
+    if (typeof result === 'number' && (entry.is === 'none' || one.kind === 'board')) held = rank(laneOf(one));
   }
   const open = wanted.filter((one) => !known.has(one.key)).map((one) => one.index);
   await tools.store.setCursor(run, open.length ? Math.min(...open) - 1 : delivery.length - 1);

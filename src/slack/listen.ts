@@ -3,6 +3,7 @@ import type { App, types, ViewOutput } from '@slack/bolt';
 import { NeedsHuman, Refused } from '../errors.ts';
 import type { ChannelLog } from './bolt-log.ts';
 import type { Actor, Handlers, Reply } from './handlers.ts';
+import { redact, redactDeep } from './redact.ts';
 import type { ModalMeta } from './render/modals.ts';
 
 export interface ListenOptions {
@@ -14,6 +15,8 @@ export interface ListenOptions {
   readonly channels: () => ReadonlySet<string>;
   /** The bot's own user: what it posts must never answer itself. */
   readonly botUser: () => string | undefined;
+  /** False: what Slack calls by this id was heard before, so that a request that somebody sends again does nothing again. */
+  readonly once?: (id: string) => Promise<boolean>;
   /** After how long a command without an answer says that it is still looking. */
   readonly stillMs?: number;
 }
@@ -37,9 +40,15 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
   };
 
   /** The person's answer, whatever happens: nothing that is typed or pressed is ignored in silence. */
-  async function answer<T>(person: Person, channel: string, work: (actor: Actor) => Promise<T>): Promise<T | Reply> {
+  async function answer<T>(person: Person, channel: string, id: string, work: (actor: Actor) => Promise<T>): Promise<T | Reply> {
     try {
-      return await work(admit(person, channel, options));
+      const actor = admit(person, channel, options);
+      if (options.once && !(await options.once(id)))
+        throw new Refused(
+          'request.repeated',
+          'This was heard once already, so nothing was done again. Look at `/pgupgrade status`; to do it again, type or press it again.',
+        );
+      return await work(actor);
     } catch (error) {
       return excuse(error, options.log);
     }
@@ -53,7 +62,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
       options.stillMs ?? 1_500,
     );
     const reply = await track(
-      answer(person, command.channel_id, async (actor) => {
+      answer(person, command.channel_id, command.trigger_id, async (actor) => {
         const result = await options.handlers.command({ actor, channel: command.channel_id, text: command.text ?? '' });
         if ('modal' in result) await client.views.open({ trigger_id: command.trigger_id, view: result.modal });
         return result;
@@ -73,7 +82,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
     const channel = body.channel?.id ?? '';
     const value = 'value' in action && typeof action.value === 'string' ? action.value : '';
     const reply = await track(
-      answer(person, channel, async (actor) => {
+      answer(person, channel, `${body.trigger_id} ${action.action_id}`, async (actor) => {
         const result = await options.handlers.button({ actor, channel, action: action.action_id, value });
         if ('modal' in result) await client.views.open({ trigger_id: body.trigger_id, view: result.modal });
         return result;
@@ -93,7 +102,9 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
       return;
     }
     await acknowledge(ack, options.log);
-    const reply = await track(answer(person, meta.channel, (actor) => options.handlers.submit(submitted(actor))));
+    const reply = await track(
+      answer(person, meta.channel, `${view.id} ${view.hash}`, (actor) => options.handlers.submit(submitted(actor))),
+    );
     const send = (message: { text: string; blocks?: types.KnownBlock[] }) =>
       client.chat.postEphemeral({ channel: meta.channel, user: person.id, ...message });
     await tell(send, reply, options.log);
@@ -159,10 +170,10 @@ type Send = (message: {
 /** `instead`: another way, for an answer that comes after the half hour in which Slack takes it. */
 async function tell(send: Send, reply: object, log: ChannelLog, instead?: Send): Promise<void> {
   if (!('text' in reply) || typeof reply.text !== 'string') return;
-  const blocks = 'blocks' in reply && Array.isArray(reply.blocks) ? { blocks: [...(reply.blocks as types.KnownBlock[])] } : {};
+  const blocks = 'blocks' in reply && Array.isArray(reply.blocks) ? { blocks: redactDeep([...(reply.blocks as types.KnownBlock[])]) } : {};
   try {
     const response_type = 'everybody' in reply ? 'in_channel' : 'ephemeral';
-    await send({ text: reply.text, ...blocks, response_type, replace_original: false });
+    await send({ text: redact(reply.text), ...blocks, response_type, replace_original: false });
   } catch (error) {
     if (instead) return tell(instead, reply, log);
     log.warn({ error: error instanceof Error ? error.message : String(error) }, 'an answer did not get through');

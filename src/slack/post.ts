@@ -51,7 +51,7 @@ export async function shown(
     case 'unknown':
       tools.silence.suspected = true;
       tools.warn({ run: delivery.run, message: one.key, code: outcome.code }, 'Slack gave no answer to a message');
-      return pace.unknownMs;
+      return 0;
     case 'refused':
       if (outcome.code !== 'thread_not_found' || one.kind === 'board') return giveUp(one, delivery, tools, outcome.code);
       // The thread went with its board: without a new one no question would ever be seen again.

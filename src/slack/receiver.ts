@@ -15,6 +15,8 @@ export interface ReceiverOptions {
   readonly handlers: Handlers;
   readonly channels: () => ReadonlySet<string>;
   readonly log: ChannelLog;
+  /** False: an interaction of this id was heard before, by any bot. */
+  readonly once?: (id: string) => Promise<boolean>;
   /** Ends the attempts to connect. */
   readonly signal?: AbortSignal;
 }
@@ -51,7 +53,15 @@ export async function startReceiver(options: ReceiverOptions): Promise<RunningRe
   app.error(async (error) => log.error({ error: error.message }, 'a listener failed'));
   let team: string | undefined;
   let botUser: string | undefined;
-  const ears = listen(app, { handlers: options.handlers, log, team: () => team, botUser: () => botUser, channels: options.channels });
+  const once = options.once ? { once: options.once } : {};
+  const ears = listen(app, {
+    handlers: options.handlers,
+    log,
+    ...once,
+    team: () => team,
+    botUser: () => botUser,
+    channels: options.channels,
+  });
 
   const identity = await patiently(options, async () => {
     const answer = await new webApi.WebClient(token, { ...app.webClientOptions }).auth.test();

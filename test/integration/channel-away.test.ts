@@ -5,6 +5,7 @@ import { readTrouble } from '../../src/slack/outbox-store.ts';
 import { buttons, type ChannelWorld, channelWorld, shown } from '../support/channel-world.ts';
 import { type RedisForTests, redisForTests } from '../support/engine-bench.ts';
 import { callSlack } from '../support/slack-api.ts';
+import { awayFor } from '../support/slack-away.ts';
 import { begun, gateFact } from '../support/slack-runs.ts';
 
 type Fault = (method: string, args: Json) => FaultAnswer | undefined;
@@ -17,8 +18,6 @@ beforeAll(async () => {
 afterAll(() => redis.close());
 afterEach(() => world.close());
 
-/** The full tests wait as long as a real outage. */
-const awayMs = Number(process.env['SLACK_AWAY_MS'] ?? 4_000);
 const question = () => gateFact('approve-cutover', ['revoke connect'], { expiresAt: Date.now() + 1_800_000 });
 const note = (text: string): FactBody => ({ type: 'note', by: 'U0OPERATOR', text });
 const posts = () => world.slack.state.messages.filter((one) => !one.ephemeral && !one.deleted);
@@ -35,28 +34,7 @@ async function open() {
 describe('Slack away', () => {
   it('for a while, and the channel is complete and in order afterwards, and hears', async () => {
     await open();
-    await world.openReceiver();
-    await world.slack.waitForSockets(2);
-    world.log.push('PG-1', note('remark 0'));
-    await world.seen((one) => one.text.endsWith('remark 0'));
-    await world.slack.goDown();
-    const back = Date.now() + awayMs;
-    for (let at = 1; at <= 6; at += 1) {
-      world.log.push('PG-1', note(`remark ${at}`));
-      await new Promise((resolve) => setTimeout(resolve, awayMs / 7));
-    }
-    world.log.push('PG-1', question());
-    await expect.poll(async () => (await readTrouble(world.redis, 'PG-1'))?.code, { timeout: 10_000 }).toMatch(/^E/);
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, back - Date.now())));
-    await world.slack.comeBack();
-    const card = await world.seen((one) => buttons(one).includes('gate:approve'), 20_000);
-    await world.seen((one) => one.text.endsWith('remark 6'), 30_000);
-    expect(posts().flatMap((one) => /remark \d/.exec(one.text) ?? [])).toEqual(Array.from({ length: 7 }, (_, at) => `remark ${at}`));
-    expect(posts().filter((one) => one.text.startsWith('(repeat)'))).toEqual([]);
-    await world.slack.waitForSockets(1, 30_000);
-    expect(await world.slack.human.click('approver', card.ts, 'gate:approve', { confirm: true })).toMatchObject({ ok: true });
-    await world.seen((one) => one.ts === card.ts && shown(one).includes('Approved by'), 10_000);
-    await expect.poll(() => readTrouble(world.redis, 'PG-1')).toBeUndefined();
+    await awayFor(world, 4_000);
   });
 
   it('answering with errors only, risks one message, not one after the other', async () => {

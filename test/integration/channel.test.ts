@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FactBody } from '../../src/engine/facts.ts';
 import { buttons, type ChannelWorld, channelWorld, shown } from '../support/channel-world.ts';
@@ -125,6 +126,40 @@ describe('every click and word is answered', () => {
     world.slack.setRequestUrl(`http://127.0.0.1:${port}/slack/events`);
     expect(await world.slack.human.command('operator', '/pgupgrade whoami')).toMatchObject({ ok: true });
     await world.seen((one) => one.ephemeral === 'U0OPERATOR' && one.text.includes('operator'));
+  });
+});
+
+describe('a request that nobody of Slack sent', () => {
+  it('by HTTP is turned away for a bad signature or an old time, and one that is sent again does nothing again', async () => {
+    const port = await freePort();
+    await world.openReceiver({ mode: { kind: 'http', signingSecret: 'sandbox-secret', port } });
+    const send = async (secret: string, at: number, trigger: string) => {
+      const body = new URLSearchParams({
+        command: '/pgupgrade',
+        text: 'start staging',
+        trigger_id: trigger,
+        user_id: 'U0OPERATOR',
+        team_id: 'T0SANDBOX',
+        channel_id: 'C0MIGRATION',
+        response_url: `${world.slackApiUrl.replace('/api/', '')}/actions/none`,
+      }).toString();
+      const signature = `v0=${createHmac('sha256', secret).update(`v0:${at}:${body}`).digest('hex')}`;
+      const headers = {
+        'content-type': 'application/x-www-form-urlencoded',
+        'x-slack-request-timestamp': String(at),
+        'x-slack-signature': signature,
+      };
+      return (await fetch(`http://127.0.0.1:${port}/slack/events`, { method: 'POST', body, headers })).status;
+    };
+    const now = Math.floor(Date.now() / 1_000);
+    expect(await send('another-secret', now, 't1')).toBe(401);
+    expect(await send('sandbox-secret', now - 360, 't1')).toBe(401);
+    expect(await world.log.runs()).toEqual([]);
+    expect(await send('sandbox-secret', now, 't1')).toBe(200);
+    await world.seen((one) => one.ephemeral === 'U0OPERATOR' && one.text.startsWith('PG-1 is started'));
+    expect(await send('sandbox-secret', now, 't1')).toBe(200);
+    await world.seen((one) => one.ephemeral === 'U0OPERATOR' && one.text.includes('request.repeated'));
+    expect(await world.log.read('PG-1')).toHaveLength(1);
   });
 });
 

@@ -69,6 +69,7 @@ export async function channelWorld(redisUrl: string, given: Partial<SlackOptions
         token,
         mode: { kind: 'socket', appToken: 'xapp-sandbox', apartMs: 0 },
         slackApiUrl,
+        once: async (id) => (await redis.set(`heard:${id}`, '1', 'EX', 600, 'NX')) === 'OK',
         channels: () => new Set(['C0MIGRATION']),
         log: { info: () => undefined, warn: line, error: line },
         handlers: createHandlers((who) => ({
