@@ -119,6 +119,13 @@ export const Service = z
         z.strictObject({ add: z.string(), onUndo: z.enum(['restore', 'keep']), onDestination: z.enum(['restore', 'keep']) }),
       )
       .default({}),
+    deferrableConstraints: z
+      .record(
+        z.string(),
+        z.record(Name, z.string().regex(/^(UNIQUE|PRIMARY KEY|EXCLUDE) .*DEFERRABLE/, 'as pg_get_constraintdef prints it')),
+      )
+      .default({})
+      .describe('What the tables (schema.table) must have: one that somebody dropped by hand before comes back on the new instance too'),
     workloads: z.record(z.string(), Workload),
     flags: z.record(z.string(), Flag).default({}),
     cutover: z.strictObject({ deadline: Duration, maxLag: Size, pitr: z.enum(['after', 'inside-write-stop']).default('after') }),

@@ -3,8 +3,8 @@ import { type ConstraintEntry, constraint } from './catalogue.ts';
 import { identifier, qualified } from './identifiers.ts';
 import type { Sql } from './types.ts';
 
-/** A dropped constraint in the ledger. */
-export type DroppedConstraint = ConstraintEntry & { readonly database: string };
+/** A dropped constraint in the ledger. `byHand`: it was gone before the run, so the source is not given it back. */
+export type DroppedConstraint = ConstraintEntry & { readonly database: string; readonly byHand?: true };
 
 const buildTimeoutMs = 3_600_000;
 /** It blocks nobody while it waits for old transactions, so it may wait. */

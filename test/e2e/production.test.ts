@@ -3,6 +3,7 @@ import { ofProject } from '../../sandbox/compiled.ts';
 import { observe } from '../../sandbox/observe.ts';
 import { connect, withSession } from '../../sandbox/servers/session.ts';
 import { idsOf } from '../../src/engine/shape.ts';
+import { doHalfByHand } from '../support/half-by-hand.ts';
 import { pictureOf } from '../support/source-picture.ts';
 import { openStage, type Stage, shape } from '../support/stage.ts';
 
@@ -112,6 +113,7 @@ test('once it is put right the next try begins anew and finishes, without a lost
 test('production then asks two people, never the one who asked for it, and loses no write', async () => {
   const upgrade = await stage.starts('production');
   const state = await stage.ended(upgrade, 'finished');
+import { doHalfByHand } from '../support/half-by-hand.ts';
   expect(state.steps.map(({ id, status }) => `${id} ${status}`)).toEqual(idsOf(shape, 'upgrade').map((id) => `${id} done`));
   const facts = await stage.facts(upgrade);
   const decided = facts.filter((fact) => fact.type === 'gate.decided' && fact.gate === 'approve-cutover');
@@ -129,4 +131,5 @@ test('production then asks two people, never the one who asked for it, and loses
   }
   // Over three cutovers the board changes more often than Slack lets it be edited: then the latest wins.
   expect(stage.world.slack.state.refusals.filter(({ error, method }) => error !== 'ratelimited' || method !== 'chat.update')).toEqual([]);
+import { doHalfByHand } from '../support/half-by-hand.ts';
 });
