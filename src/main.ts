@@ -13,6 +13,7 @@ type Closer = () => Promise<void>;
 /** The worker first: a Slack that is away must not keep a run from going on. */
 const roles = ['worker', 'bot'] as const;
 const closeWithinMs = 20_000;
+const reachWithinMs = 10_000;
 
 const wanted = process.argv.slice(2);
 const chosen = roles.filter((role) => wanted.length === 0 || wanted.includes(role));
@@ -43,6 +44,7 @@ async function start(): Promise<void> {
         ? log.error({ where: event.where, error: String(event.error) }, 'jobs')
         : log.warn(event, 'an owed job was missing twice'),
   });
+  await jobs.reached(reachWithinMs);
   const modes = { checked: 'require', declared: 'declared', warned: 'warn' } as const;
   for (const problem of await checkDurability(jobs.redis, modes[runtime.REDIS_DURABILITY])) log.warn(problem);
 

@@ -21,8 +21,12 @@ export async function openTerminal(
     redisUrl: runtime.REDIS_URL,
     shape,
     report: (event) => {
-      if (event.kind === 'error') console.error(`${event.where}: ${String(event.error)}`);
+      if (event.kind === 'error' && event.where !== 'redis') console.error(`${event.where}: ${String(event.error)}`);
     },
+  });
+  await jobs.reached(5_000).catch(async (error: unknown) => {
+    await jobs.close();
+    throw error;
   });
   const web = runtime.SLACK_BOT_TOKEN === undefined ? undefined : slackClients(runtime.SLACK_BOT_TOKEN, runtime.SLACK_API_URL).posts;
   return {

@@ -4,6 +4,7 @@ import type { RunbookShape } from '../engine/state.ts';
 import { type Advancing, advance } from './advance.ts';
 import { askForLook } from './looks.ts';
 import { openQueues } from './queues.ts';
+import { oncePer, reachRedis } from './reachable.ts';
 import { keysOf, openRedis } from './redis.ts';
 import { createRunLog } from './run-log.ts';
 import { defaultTiming, type Report, type Timing } from './settings.ts';
@@ -26,6 +27,8 @@ export interface Jobs extends Advancing {
   readonly prefix: string;
   readonly timing: Timing;
   readonly report: Report;
+  /** Resolves once Redis answers. @throws Refused `redis.unreachable` */
+  reached(withinMs: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,7 +36,7 @@ export interface Jobs extends Advancing {
 export function connectJobs(request: JobsRequest): Jobs {
   const { redisUrl, shape, report, prefix = 'pgupgrade' } = request;
   const timing: Timing = { ...defaultTiming, ...request.timing };
-  const onError = (error: unknown) => report({ kind: 'error', where: 'redis', error });
+  const onError = oncePer(30_000, (error) => report({ kind: 'error', where: 'redis', error }));
   const redis: Redis = openRedis(redisUrl, onError);
   const keys = keysOf(prefix);
   const log = createRunLog(redis, keys);
@@ -52,6 +55,7 @@ export function connectJobs(request: JobsRequest): Jobs {
       },
       look: (look, onProgress) => askForLook({ redis, keys, queues, timeoutMs: timing.lookTimeoutMs }, look, onProgress),
     },
+    reached: (withinMs) => reachRedis(redis, withinMs),
     async close() {
       await queues.close();
       await log.close();
