@@ -3,13 +3,12 @@ import { createAuth } from '../../src/gcp/auth.ts';
 import { createCloudSql } from '../../src/gcp/cloud-sql.ts';
 import type { Stage } from './stage.ts';
 
-const wait = { signal: AbortSignal.timeout(300_000), timeoutMs: 120_000, everyMs: 50 };
-
 /**
  * What a DBA may have done before anybody typed `start`: the replication flags and pglogical on the source, the constraint
  * dropped, the destination made with high availability and backups on and without the flags.
  */
 export async function doHalfByHand({ world, cluster }: Stage, environment: string, project: string): Promise<void> {
+  const wait = { signal: new AbortController().signal, timeoutMs: 120_000, everyMs: 50 };
   process.env['GCE_METADATA_HOST'] = world.environment.GCE_METADATA_HOST;
   process.env['METADATA_SERVER_DETECTION'] = 'assume-present';
   const cloudSql = createCloudSql({
