@@ -55,7 +55,13 @@ async function allFindings(clients: Needs, run: RunView): Promise<readonly Findi
   });
   await collect(async () => {
     const there = (await cloudSql.instance(target.destination))?.state === 'RUNNABLE';
-    return preflightFindings(reach(clients, 'source'), expected(clients), there ? reach(clients, 'destination') : undefined);
+    const closed = there ? await closedToUs(clients) : undefined;
+    const found = await preflightFindings(
+      reach(clients, 'source'),
+      expected(clients),
+      there && !closed ? reach(clients, 'destination') : undefined,
+    );
+    return closed ? [...found, closed] : found;
   });
   await collect(async () => {
     await clients.dataMigration.job(migrationJobId(run));
@@ -64,6 +70,24 @@ async function allFindings(clients: Needs, run: RunView): Promise<readonly Findi
   await collect(() => workloadFindings(workloads, target));
   const order = { blocks: 0, handled: 1, note: 2 } as const;
   return findings.sort((a, b) => order[a.severity] - order[b.severity]);
+}
+
+/** A destination that somebody made may have any password: `create-destination` sets the secret's when it adopts it. */
+async function closedToUs({ target, postgres }: Needs): Promise<Finding | undefined> {
+  try {
+    await postgres.database('destination', 'postgres');
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof NeedsHuman) || error.code !== 'postgres.password-refused') throw error;
+    return {
+      severity: 'handled',
+      code: 'destination.password',
+      object: target.destination,
+      message: `${target.destination} exists, and user postgres has another password there than secret ${target.secrets['postgres']} says.`,
+      remedy: 'The secret’s password is set when the instance is adopted; its extensions were not looked at.',
+      handledBy: 'create-destination',
+    };
+  }
 }
 
 function reach({ postgres }: Needs, side: 'source' | 'destination'): Reach {
