@@ -27,7 +27,10 @@ export async function doHalfByHand({ world, cluster }: Stage, environment: strin
   await cloudSql.wait(await cloudSql.patchInstance(source, { settings: { databaseFlags } }), wait);
   const { admin } = cluster(source);
   await withSession({ ...admin, database: 'inapp' }, async (client) => {
-    await client.query('create extension pglogical');
+    // As user postgres does it on Cloud SQL, which lends it the right for this statement.
+    await client.query(
+      'set session authorization postgres; set role cloudsqlpatched; create extension pglogical; reset session authorization',
+    );
     await client.query('alter table public.campaign drop constraint campaign_priority');
   });
   const { settings, region, rootPassword } = { ...before, rootPassword: 'made by hand' };
