@@ -29,7 +29,7 @@ export async function doHalfByHand({ world, cluster }: Stage, environment: strin
   await withSession({ ...admin, database: 'inapp' }, async (client) => {
     // As user postgres does it on Cloud SQL, which lends it the right for this statement.
     await client.query(
-      'set session authorization postgres; set role cloudsqlpatched; create extension pglogical; reset session authorization',
+      'set session authorization postgres; set role cloudsqlpatched; create extension pglogical; reassign owned by cloudsqlpatched to postgres; reset session authorization',
     );
     await client.query('alter table public.campaign drop constraint campaign_priority');
   });
