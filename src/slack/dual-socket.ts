@@ -31,7 +31,7 @@ export class DualSocketReceiver implements Receiver {
   async start(): Promise<unknown> {
     const [first, second] = this.#receivers;
     const answer = await first?.start();
-    this.#second = setTimeout(() => second?.start().catch((error: unknown) => this.#logger.error(error)), this.#apartMs);
+    this.#second = setTimeout(() => void second?.start().catch((error: unknown) => this.#logger.error(error)), this.#apartMs);
     return answer;
   }
   stop(): Promise<unknown> {
