@@ -24,12 +24,19 @@ export async function examine(request: {
       .map((environment) => ({ service: service.service, environment })),
   );
   if (places.length === 0) throw new Refused('environment.unknown', `No service file has an environment "${request.environment ?? ''}".`);
-  const [slack, redis, ...environments] = await Promise.all([
-    checkSlack(runtime, services, shapeOf(runbook)),
-    checkRedis(runtime),
-    ...places.map((place) => checkPlace(runtime, services, place)),
-  ]);
-  return [...slack, ...redis, ...environments.flat()];
+  await loadLibraries();
+  const [slack, redis] = await Promise.all([checkSlack(runtime, services, shapeOf(runbook)), checkRedis(runtime)]);
+  const environments: Finding[] = [];
+  for (const place of places) environments.push(...(await checkPlace(runtime, services, place)));
+  return [...slack, ...redis, ...environments];
+}
+
+/** Loading them takes seconds on a busy machine, in which nothing else is heard: time limits of the looks ran out meanwhile (measured). */
+async function loadLibraries(): Promise<void> {
+  await import('googleapis/build/src/apis/sqladmin/index.js');
+  await import('googleapis/build/src/apis/cloudresourcemanager/index.js');
+  await import('@google-cloud/secret-manager');
+  await import('@kubernetes/client-node');
 }
 
 async function checkPlace(
