@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectedNow, hindrances } from '../../src/postgres/connected.ts';
 import { fence } from '../../src/postgres/fence.ts';
 import { type FenceLedger, standingFences } from '../../src/postgres/fence-ledger.ts';
+import { forgetReplicas, mirroredReplicas, mirrorReplicas } from '../../src/postgres/replicas-mirror.ts';
 import { unfence, unfenced } from '../../src/postgres/unfence.ts';
 import { application, openPair, type Pair, passwords } from '../support/cutover-pair.ts';
 
@@ -161,6 +163,44 @@ describe('the fence', () => {
     await expect(pair.as('source', 'inapp', application)).rejects.toThrow();
     await expect(pair.as('source', 'inapp', 'bigquery', passwords.bigquery)).rejects.toThrow();
     await giveBack();
+  });
+
+  it('keeps what the stopped applications had beside its ledger, and leaves nothing when both are given back', async () => {
+    const bot = pair.bot('stop-workers');
+    const sql = await bot.database('source', 'postgres');
+    await mirrorReplicas(sql, 'PG-1-abcd1234', { 'inapp-worker': 3 });
+    // A later attempt finds them at zero.
+    await mirrorReplicas(sql, 'PG-1-abcd1234', { 'inapp-worker': 0, 'inapp-web': 2 });
+    await closeSource();
+    expect(await mirroredReplicas(sql)).toEqual({ 'inapp-worker': 3, 'inapp-web': 2 });
+    await giveBack();
+    expect(await mirroredReplicas(sql)).toEqual({ 'inapp-worker': 3, 'inapp-web': 2 });
+    await forgetReplicas(sql, ['inapp-web', 'inapp-worker']);
+    await forgetReplicas(sql, ['inapp-web']);
+    expect(await sql.look(`select 1 from pg_namespace where nspname = 'pgupgrade_ledger'`)).toEqual([]);
+  });
+
+  it('is foreseen: who is connected, a transaction that has written, a prepared one', async () => {
+    const rules = { keep: ['migration', 'wayback'], readers: [] };
+    const writer = await pair.as('source', 'inapp', application, 'iam-token', 'nightly-job');
+    await writer.query(`begin; insert into campaign (customer_id, name) values (4711, 'top secret')`);
+    const bot = pair.bot('approve-cutover');
+    const sql = await bot.database('source', 'postgres');
+    expect(await hindrances(sql, rules)).toEqual([]);
+    const [found] = await hindrances(sql, rules, 0);
+    expect(found).toMatch(/^a transaction of me-inapp@example\.iam \(nightly-job, 127[.0-9]+, “begin; insert into campaign/);
+    const connected = await connectedNow(sql, rules);
+    expect(connected.join()).toContain('nightly-job');
+    expect([found, ...connected].join()).not.toMatch(/4711|top secret/);
+    await writer.query(`prepare transaction 'later'`);
+    expect(await hindrances(sql, rules)).toEqual([`prepared transaction later of ${application} in database inapp is open`]);
+    await writer.query(`rollback prepared 'later'`);
+    const pooled = [
+      await pair.as('source', 'inapp', application, 'iam-token', 'pgbouncer'),
+      await pair.as('source', 'inapp', 'bigquery', passwords.bigquery, 'pgbouncer'),
+    ];
+    expect((await connectedNow(sql, rules)).join()).toMatch(/pooler at 127[.0-9]+: \d sessions of .*bigquery/);
+    for (const one of [writer, ...pooled]) await one.end();
   });
 
   it('lets a proven reader read on, and in no other database', async () => {
