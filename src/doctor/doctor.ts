@@ -31,7 +31,7 @@ export async function examine(request: {
   return [...slack, ...redis, ...environments];
 }
 
-/** Loading them takes seconds on a busy machine, in which nothing else is heard: time limits of the looks ran out meanwhile (measured). */
+/** Loading them takes seconds on a busy machine, in which nothing else is heard: time limits of the looks ran out meanwhile. */
 async function loadLibraries(): Promise<void> {
   await import('googleapis/build/src/apis/sqladmin/index.js');
   await import('googleapis/build/src/apis/cloudresourcemanager/index.js');
