@@ -143,10 +143,11 @@ describe('the upkeep of an armed way back', () => {
       return turn < 4 ? nothing : { ...nothing, lost: 'its slot is gone' };
     });
     const problems: string[] = [];
-    const end = await world.jobs.log.watch(async () => {
+    const hear = async () => {
       const problem = (await world.jobs.log.wayBack(world.run))?.problem;
       if (problem !== undefined) problems.push(problem);
-    });
+    };
+    const end = await world.jobs.log.watch(() => void hear());
     await world.append(armed);
     await expect.poll(async () => (await world.state()).wayBack.lost, { timeout: 10_000 }).toBe('its slot is gone');
     await end();
