@@ -42,7 +42,8 @@ export function openCast(
   },
 ): () => void {
   const done = new Set<string>();
-  const before = new Map(flags);
+  /** What people switched, as they found it. */
+  const before = new Map<string, string>();
   const once = (key: string, act: () => Promise<Answer>) => {
     if (done.has(key)) return;
     done.add(key);
@@ -71,7 +72,19 @@ export function openCast(
 
   function flip(message: Message): void {
     const said = JSON.stringify(message.blocks);
-    for (const [, name = '', state = ''] of said.matchAll(/([A-Z][A-Z0-9_]{5,})\W+(?:to\W+)?(on|off)\b/g)) flags.set(name, state);
+    for (const [, name = '', state = ''] of said.matchAll(/([A-Z][A-Z0-9_]{5,})\W+(?:to\W+)?(on|off)\b/g)) {
+      if (!before.has(name)) before.set(name, flags.get(name) ?? 'off');
+      flags.set(name, state);
+    }
+  }
+
+  function flipBack(message: Message): void {
+    const said = JSON.stringify(message.blocks);
+    for (const [name, state] of before)
+      if (said.includes(name)) {
+        flags.set(name, state);
+        before.delete(name);
+      }
   }
 
   async function answer(message: Message, value: string): Promise<Answer> {
@@ -92,7 +105,7 @@ export function openCast(
       // What people did by hand they take back by hand; the bot cannot, and says so.
       if (id === 'run:retry' && JSON.stringify(message.blocks).includes('workloads.by-hand'))
         once(`${message.ts} by hand`, () => {
-          for (const name of flags.keys()) if (JSON.stringify(message.blocks).includes(name)) flags.set(name, before.get(name) ?? 'off');
+          flipBack(message);
           return slack.human.click(operator, message.ts, id, { value });
         });
       if (id === 'task:answer') once(`${message.ts} answer`, () => answer(message, value));
