@@ -27,15 +27,31 @@ export async function runPatched(execute: (text: string) => Promise<unknown>, te
     await execute(statement);
     return;
   }
+  const handOver = handOverOf(statement, role);
+  if (handOver) {
+    // In one transaction: who dies between the two must not leave something that belongs to a role without a login.
+    const steps = ['begin', `set local role ${identifier(role)}`, statement, handOver, 'commit'];
+    try {
+      for (const step of steps) await execute(step);
+    } catch (error) {
+      await execute('rollback');
+      throw error;
+    }
+    return;
+  }
   await execute(`set role ${identifier(role)}`);
   try {
     await execute(statement);
-    // On Cloud SQL the extension's schema can be granted on by `postgres`; the role owns nothing else, so this moves only what was just made.
-    if (/^create extension/i.test(statement)) await execute(`reassign owned by ${identifier(role)} to session_user`);
-    if (/^create subscription/i.test(statement)) await execute(subscriptionToSessionUser);
   } finally {
     await execute('reset role');
   }
+}
+
+/** What gives the bot's user that which the statement made, where it would be the owner on Cloud SQL. */
+function handOverOf(statement: string, role: string): string | undefined {
+  // On Cloud SQL the extension's schema can be granted on by `postgres`; the role owns nothing else, so this moves only what was just made.
+  if (/^create extension/i.test(statement)) return `reassign owned by ${identifier(role)} to session_user`;
+  return /^create subscription/i.test(statement) ? subscriptionToSessionUser : undefined;
 }
 
 /**

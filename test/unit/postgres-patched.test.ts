@@ -34,9 +34,15 @@ describe('the statements that Cloud SQL opens to its postgres', () => {
   it('leave the patched role also when they fail', async () => {
     expect(await sent('drop publication p', 'cloudsqlpatched', 'drop publication p')).toContain('reset role');
   });
-  it('hand the extension to postgres, who grants on its schema', async () => {
-    expect(await sent('create extension pglogical', 'cloudsqlpatched')).toContain('reassign owned by "cloudsqlpatched" to session_user');
-  });
+  it.each(['create extension pglogical', "create subscription s connection 'host=x' publication p with (create_slot = false)"])(
+    'are handed to postgres in the transaction that makes them: whoever dies leaves all or nothing (%s)',
+    async (text) => {
+      const [begin, role, made, handedOver, ...end] = await sent(text, 'cloudsqlpatched');
+      expect([begin, role, made, ...end]).toEqual(['begin', 'set local role "cloudsqlpatched"', text, 'commit']);
+      expect(handedOver).toContain('session_user');
+      expect(await sent(text, 'cloudsqlpatched', handedOver)).toEqual([begin, role, made, handedOver, 'rollback']);
+    },
+  );
 
   it.each([
     'drop table campaign',
