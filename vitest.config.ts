@@ -1,6 +1,16 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const big = '**/*.full.test.ts';
+
+/** Whole worlds take minutes and are small files, which vitest would begin last: then one lane stands idle for as long. */
+const longestFirst = ['chaos', 'laws', 'e2e', 'integration', 'unit', 'full'];
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ project }: TestSpecification) => longestFirst.indexOf(project.name);
+    return [...(await super.sort(files))].sort((a, b) => place(a) - place(b));
+  }
+}
 
 /** One project a folder of test/, and one for what is too big for every change. Only `unit` runs without servers; the others start their own. */
 const project = (name: string, timeout: number, include = `test/${name}/**/*.test.ts`, exclude = [big]) => ({
@@ -17,6 +27,7 @@ const project = (name: string, timeout: number, include = `test/${name}/**/*.tes
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       project('unit', 30_000),
       project('laws', 420_000),
