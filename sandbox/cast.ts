@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Slack } from './slack/slack.ts';
 import type { Answer, Block, Json, Message } from './slack/types.ts';
 
@@ -9,13 +10,17 @@ export interface Stage {
 }
 const approvers = ['U0APPROVER', 'U0SECOND'];
 const operator = 'U0OPERATOR';
-const presses = 5;
+const presses = 15;
+const pressAgainAfterMs = 1_000;
 /** A file that a pull request would hold; the demo has no repository. */
 const pullRequest = 'https://github.com/example/me-infrastructure/pull/4711';
 
-/** Slack tells when the bot did not answer in its three seconds: then people press again. */
-async function insist(act: () => Promise<Answer>): Promise<void> {
-  for (let time = 1; time <= presses; time += 1) if ((await act()).ok) return;
+/** Slack tells when the bot did not answer in its three seconds, or is not connected at all: then people press again after a moment. */
+export async function insist(act: () => Promise<Pick<Answer, 'ok'>>): Promise<void> {
+  for (let time = 1; time <= presses; time += 1) {
+    if ((await act()).ok) return;
+    await pause(pressAgainAfterMs);
+  }
   throw new Error(`the bot did not answer ${presses} times`);
 }
 

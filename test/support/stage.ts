@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openCast } from '../../sandbox/cast.ts';
+import { insist, openCast } from '../../sandbox/cast.ts';
 import { ofProject } from '../../sandbox/compiled.ts';
 import type { Message } from '../../sandbox/slack/types.ts';
 import { openWorld } from '../../sandbox/world.ts';
@@ -59,21 +59,35 @@ export async function openStage(request: StageRequest = {}) {
 
   const facts = (run: string): Promise<readonly Fact[]> => log.read(run);
 
-  /** Looks at every change of a run until it is so. A run that stops or ends otherwise fails at once, with its reason. */
-  function until(run: string, what: (state: RunState, facts: readonly Fact[]) => boolean, why: string): Promise<RunState> {
+  /**
+   * Looks at every change of a run until it is so. A run that stops or ends otherwise fails at once, with its reason; what people
+   * have to take back by hand the cast does.
+   */
+  function until(
+    run: string,
+    what: (state: RunState, facts: readonly Fact[]) => boolean,
+    why: string,
+    withinMs = patienceMs,
+  ): Promise<RunState> {
     return new Promise((resolve, reject) => {
       const end = (settle: () => void) => {
         clearTimeout(timer);
         listeners.delete(look);
         settle();
       };
-      const timer = setTimeout(() => end(() => reject(new Error(`${run}: waited ${patienceMs} ms for: ${why}`))), patienceMs);
+      let last: RunState | undefined;
+      const stands = () => `${last?.status} at ${last?.current}, gate ${last?.gate?.gate}, people were refused: ${trouble.join('; ')}`;
+      const timer = setTimeout(
+        () => end(() => reject(new Error(`${run}: waited ${withinMs} ms for: ${why}; it is ${stands()}`))),
+        withinMs,
+      );
       const look = () =>
         void log.read(run).then(
           (all) => {
             const state = fold(all, shape);
+            last = state;
             if (what(state, all)) end(() => resolve(state));
-            else if ((state.blocked && !state.abort) || state.endedAt !== undefined)
+            else if ((state.blocked && !state.abort && state.blocked.code !== 'workloads.by-hand') || state.endedAt !== undefined)
               end(() => reject(new Error(`${run} is ${state.status} in place of: ${why}; ${JSON.stringify(state.blocked ?? {})}`)));
           },
           (error: unknown) => end(() => reject(error)),
@@ -86,8 +100,7 @@ export async function openStage(request: StageRequest = {}) {
   /** What the bot answers to a person alone after an act. That it may write to the channel is tried by such a message too. */
   async function answerTo(user: string, act: () => Promise<{ readonly ok: boolean }>): Promise<string> {
     const known = new Set(slack.state.messages.map(({ ts }) => ts));
-    const delivered = await act();
-    if (!delivered.ok) throw new Error(`the bot did not answer ${user}`);
+    await insist(act);
     const fits = ({ ephemeral, ts, text }: Message) =>
       ephemeral === user && !known.has(ts) && !/the board appears here\.$|^Looking…/.test(text);
     return (await slack.waitFor(fits, 30_000)).text;
@@ -104,6 +117,7 @@ export async function openStage(request: StageRequest = {}) {
     worker,
     startWorker,
     trouble,
+    redis,
     log,
     facts,
     until,
