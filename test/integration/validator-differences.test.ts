@@ -141,3 +141,33 @@ describe('rows', () => {
     expect([table?.missing, table?.rows.length, new Set(found).size]).toEqual([50, 3, 50]);
   });
 });
+
+describe('values that the types’ own hashes cannot tell apart', () => {
+  const alike: readonly (readonly [type: string, source: string, destination: string])[] = [
+    ['bigint', '1', '4294967296'],
+    ['bigint', '-1', '4294967295'],
+    ['pg_lsn', '1/0', '0/1'],
+    ['time', '00:00:00.000001', '01:11:34.967296'],
+    ['timetz', '00:00:00.000001+00', '01:11:34.967296+00'],
+    ['timestamp', '2000-01-01 00:00:00.000001', '2000-01-01 01:11:34.967296'],
+    ['timestamptz', '2000-01-01 00:00:00.000001+00', '2000-01-01 01:11:34.967296+00'],
+    ['int8range', '[1,2)', '[4294967296,4294967297)'],
+    ['bigint[]', '{1}', '{4294967296}'],
+    // Two rows whose hashes come to the same 32 bits when their halves are folded.
+    ['int', '7751', '138616'],
+  ];
+  const tables = alike.map(
+    ([type], i) => `create table alike_${i} (v ${type}); create table keyed_${i} (v ${type} primary key, w ${type})`,
+  );
+  const rows = (value: (row: (typeof alike)[number]) => string) =>
+    alike.map((row, i) => `insert into alike_${i} values ('${value(row)}'); insert into keyed_${i} values ('${row[1]}', '${value(row)}')`);
+
+  test('are found, in a bag and beside a key', async () => {
+    await world.on('source', ...tables, ...rows(([, source]) => source));
+    await world.on('destination', ...tables, ...rows(([, , destination]) => destination));
+    const verdict = await world.compare({ parts: 'rows' });
+    expect(verdict.tables.filter((table) => !table.equal).map((table) => [table.table, table.missing, table.extra, table.changed])).toEqual(
+      [...alike.map((_, i) => [`public.alike_${i}`, 1, 1, 0]), ...alike.map((_, i) => [`public.keyed_${i}`, 0, 0, 1])],
+    );
+  });
+});
