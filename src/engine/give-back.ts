@@ -8,7 +8,7 @@ import type { RunbookShape, RunState } from './state.ts';
 import { nextToGiveBack } from './status.ts';
 import { failUndo } from './undo.ts';
 import { openSession } from './view.ts';
-import { clock, mustGiveBack, pointOfNoReturn, sentence } from './writes.ts';
+import { clock, deadlinePassed, mustGiveBack, sentence } from './writes.ts';
 
 /**
  * Has the deadline passed before the promotion was called? Then the writes are given back, whatever is being executed.
@@ -20,7 +20,7 @@ export async function passDeadline(
 ): Promise<number | undefined> {
   const { state } = await commit(request, (state) => {
     if (state.deadlineAt === undefined || state.endedAt !== undefined || !mustGiveBack(state) || now() < state.deadlineAt) return undefined;
-    return [{ type: 'give-back.begun', reason: `the deadline passed at ${clock(state.deadlineAt)}, before ${pointOfNoReturn(state)}` }];
+    return [{ type: 'give-back.begun', reason: deadlinePassed(state, now()) }];
   });
   return state.deadlineAt !== undefined && mustGiveBack(state) ? Math.max(0, state.deadlineAt - now()) : undefined;
 }

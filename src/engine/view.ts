@@ -5,7 +5,7 @@ import { fold } from './fold.ts';
 import type { RunState } from './state.ts';
 import type { RunView } from './step.ts';
 import type { Span } from './timeline.ts';
-import { clock, mustGiveBack, pointOfNoReturn } from './writes.ts';
+import { deadlinePassed, mustGiveBack } from './writes.ts';
 
 const progressEveryMs = 200;
 
@@ -82,7 +82,7 @@ async function claimPromotion(execution: Ownership, step: string, commitAndKeep:
     if (now.promotionCalled || now.status !== 'running' || !isOfLeg(now, step)) return undefined;
     if (now.deadlineAt !== undefined && execution.now() >= now.deadlineAt) {
       if (!mustGiveBack(now)) return undefined;
-      return [{ type: 'give-back.begun', reason: `the deadline passed at ${clock(now.deadlineAt)}, before ${pointOfNoReturn(now)}` }];
+      return [{ type: 'give-back.begun', reason: deadlinePassed(now, execution.now()) }];
     }
     return execution.signal.aborted ? undefined : [{ type: 'promotion.called' }];
   });

@@ -25,3 +25,9 @@ export function mustGiveBack(state: Pick<RunState, 'writesOffSince' | 'promotion
 export function pointOfNoReturn({ leg }: Pick<RunState, 'leg'>): string {
   return leg.name === 'rollback' ? 'the old instance was opened' : 'the promotion was called';
 }
+
+/** Why the writes are given back when nobody was quick enough, and what was under way then. */
+export function deadlinePassed(state: Pick<RunState, 'leg' | 'deadlineAt' | 'current'>, now: number): string {
+  const under = state.current === undefined ? '' : ` (${state.current} was under way)`;
+  return `the deadline passed at ${clock(state.deadlineAt ?? now)}, before ${pointOfNoReturn(state)}${under}`;
+}

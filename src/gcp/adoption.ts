@@ -1,59 +1,59 @@
-import { flagValues } from './flags.ts';
+import { flagValues, neededFlags, sizeFlags, sufficientFlags } from './flags.ts';
 import type { Instance, InstanceSettings } from './types.ts';
 
-/** What has to change on an instance that exists already before it can be the destination. */
+/** What must change on an instance that exists before it can be the destination. */
 export interface Adoption {
   readonly field: string;
   readonly from: string;
   readonly to: string;
   readonly why: string;
+  /** Part of the settings to send; parts of several adoptions can be merged shallowly. */
+  readonly patch: InstanceSettings;
 }
-const neededFlags = ['cloudsql.enable_pglogical', 'cloudsql.iam_authentication', 'cloudsql.logical_decoding'];
 
-/** Empty: the instance fits. The patch sends the flags complete, because the API replaces arrays whole. */
-export function adoption(instance: Instance): { readonly changes: readonly Adoption[]; readonly patch: InstanceSettings } {
-  const settings = instance.settings ?? {};
+/** What keeps `existing` from being demoted and copied to; empty: it fits. `databases`: those of the source, `postgres` included. */
+export function unfit(existing: Instance, databases = 2): readonly Adoption[] {
+  const settings = existing.settings ?? {};
   const backups = settings.backupConfiguration ?? {};
-  const flags = flagValues(settings.databaseFlags);
-  const missing = neededFlags.filter((flag) => flags[flag] !== 'on');
-  const changes: Adoption[] = [];
+  const off = { backupConfiguration: { ...backups, enabled: false, pointInTimeRecoveryEnabled: false } };
+  const all: Adoption[] = [];
   if (settings.availabilityType === 'REGIONAL')
-    changes.push({
-      field: 'availabilityType',
+    all.push({
+      field: 'settings.availabilityType',
       from: 'REGIONAL',
       to: 'ZONAL',
       why: 'the demotion refuses high availability; restored after the promotion',
+      patch: { availabilityType: 'ZONAL' },
     });
   if (backups.enabled)
-    changes.push({
-      field: 'backupConfiguration.enabled',
+    all.push({
+      field: 'settings.backupConfiguration.enabled',
       from: 'true',
       to: 'false',
       why: 'the demotion refuses backups; restored after the promotion',
+      patch: off,
     });
   if (backups.pointInTimeRecoveryEnabled)
-    changes.push({
-      field: 'backupConfiguration.pointInTimeRecoveryEnabled',
+    all.push({
+      field: 'settings.backupConfiguration.pointInTimeRecoveryEnabled',
       from: 'true',
       to: 'false',
       why: 'the demotion refuses point-in-time recovery; restored after the promotion',
+      patch: off,
     });
-  for (const flag of missing)
-    changes.push({ field: `databaseFlags.${flag}`, from: flags[flag] ?? '', to: 'on', why: 'needed by the migration' });
-  return {
-    changes,
-    patch: {
-      ...(settings.availabilityType === 'REGIONAL' ? { availabilityType: 'ZONAL' } : {}),
-      ...(backups.enabled || backups.pointInTimeRecoveryEnabled
-        ? { backupConfiguration: { enabled: false, pointInTimeRecoveryEnabled: false } }
-        : {}),
-      ...(missing.length > 0
-        ? {
-            databaseFlags: Object.entries({ ...flags, ...Object.fromEntries(missing.map((flag) => [flag, 'on'])) }).map(
-              ([name, value]) => ({ name, value }),
-            ),
-          }
-        : {}),
-    },
-  };
+  const flags = flagValues(settings.databaseFlags);
+  const sizes = sufficientFlags({ databases, usedSlots: 0 }, Object.fromEntries(sizeFlags.map((name) => [name, Number(flags[name] ?? 0)])));
+  const wanted = { ...neededFlags, ...sizes };
+  // The array is replaced whole by the API: every part carries all of it.
+  const databaseFlags = Object.entries({ ...flags, ...wanted }).map(([name, value]) => ({ name, value }));
+  for (const [name, value] of Object.entries(wanted))
+    if (flags[name] !== value)
+      all.push({
+        field: `databaseFlags.${name}`,
+        from: flags[name] ?? '',
+        to: value,
+        why: 'needed by the migration',
+        patch: { databaseFlags },
+      });
+  return all;
 }

@@ -18,6 +18,8 @@ export interface Drained {
   readonly durationMs: number;
 }
 const lookEveryMs = 50;
+/** How long it waits where no deadline ends it, and how long beyond a deadline that nobody kept. */
+const patience = { withoutDeadlineMs: 5 * 60_000, behindDeadlineMs: 15_000 };
 
 /** Which slots: those of the migration job by their plugin, or the way back's by their names. */
 export type Slots = 'migration' | readonly string[];
@@ -36,7 +38,7 @@ export async function slotsAt(sql: Sql, lsn: string, slots: Slots = 'migration')
  * Waits until every slot of the job has confirmed `lsn`: the destination has applied and flushed all that was committed
  * before it. A subscriber reports once a second by itself; an empty transaction in each of the slots' databases
  * makes it report at once (pglogical's apply loop sends its position after every message). No slot: NeedsHuman
- * `drain.no-slots`; WAL removed: `drain.slot-lost`; not there by `until` (ms since the epoch): `drain.slow`.
+ * `drain.no-slots`; WAL removed: `drain.slot-lost`; not there in time: `drain.slow`.
  */
 export async function drain(
   postgres: Postgres,
@@ -45,13 +47,15 @@ export async function drain(
     /** Absent: the job's, on the source. The way back's are on the destination. */
     readonly slots?: Slots;
     readonly side?: Side;
-    readonly until: number;
+    /** Of the write stop, ms since the epoch: it is the engine's to keep, by ending this execution. */
+    readonly deadlineAt: number | undefined;
     readonly signal: AbortSignal;
     readonly progress?: (missing: number) => void;
     readonly poke?: boolean;
   },
 ): Promise<Drained> {
   const began = Date.now();
+  const until = request.deadlineAt === undefined ? began + patience.withoutDeadlineMs : request.deadlineAt + patience.behindDeadlineMs;
   const { side = 'source' } = request;
   const sql = await postgres.database(side, 'postgres');
   for (;;) {
@@ -61,7 +65,7 @@ export async function drain(
     refuseHopeless(side, slots, behind);
     if (behind.length === 0) return { slots, durationMs: Date.now() - began };
     request.progress?.(Math.max(...behind.map(({ missing }) => missing)));
-    if (Date.now() > request.until)
+    if (Date.now() > until)
       throw new NeedsHuman(
         'drain.slow',
         `The ${other[side]} has not confirmed LSN ${request.lsn}: ${behind.map(({ slot, missing }) => `slot ${slot} lacks ${missing} bytes`).join(', ')}.`,

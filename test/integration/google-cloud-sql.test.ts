@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withSession } from '../../sandbox/servers/session.ts';
 import { NeedsHuman, Transient } from '../../src/errors.ts';
+import { unfit } from '../../src/gcp/adoption.ts';
 import { createCloudSql } from '../../src/gcp/cloud-sql.ts';
-import { cloneBody, unfit } from '../../src/gcp/instance-clone.ts';
+import { cloneBody } from '../../src/gcp/instance-clone.ts';
 import { destination, type GoogleWorld, openGoogleWorld, project, source } from '../support/google-world.ts';
 
 let world: GoogleWorld;

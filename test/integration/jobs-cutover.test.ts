@@ -23,7 +23,7 @@ describe('the write stop', () => {
     const run = await cuttingOver({ deadlineMs: 700 });
     const back = await run.until((state) => state.blocked?.code === 'writes.given-back', 'the give-back');
     expect(back.blocked?.reason).toMatch(
-      /^The writes were given back after \d+\.\d s: the deadline passed at .* UTC, before the promotion was called\. Writes are on\.$/,
+      /^The writes were given back after \d+\.\d s: the deadline passed at .* UTC, before the promotion was called \(\S+ was under way\)\. Writes are on\.$/,
     );
     expect(back.writeStops).toMatchObject([{ end: 'given-back' }]);
     const [stop] = back.writeStops;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { unfit } from '../../src/gcp/adoption.ts';
 import { sufficientFlags } from '../../src/gcp/flags.ts';
-import { cloneBody, unfit } from '../../src/gcp/instance-clone.ts';
+import { cloneBody } from '../../src/gcp/instance-clone.ts';
 import { terraformFor } from '../../src/gcp/terraform.ts';
 import type { Instance, SqlFlag } from '../../src/gcp/types.ts';
 

@@ -1,10 +1,10 @@
 import type { Clients } from '../../clients.ts';
 import { blocked, done, type RunView, type Step, todo, waiting } from '../../engine/step.ts';
 import { NeedsHuman } from '../../errors.ts';
-import { adoption } from '../../gcp/adoption.ts';
+import { unfit } from '../../gcp/adoption.ts';
 import { cloneBody } from '../../gcp/instance-clone.ts';
 import { masterName } from '../../gcp/names.ts';
-import type { Instance } from '../../gcp/types.ts';
+import type { Instance, InstanceSettings } from '../../gcp/types.ts';
 
 type Needs = Pick<Clients, 'target' | 'cloudSql' | 'secrets' | 'postgres'>;
 const slow = { timeoutMs: 30 * 60_000 };
@@ -41,7 +41,7 @@ export const createDestination: Step<Needs> = {
     if (existing.state !== 'RUNNABLE') return waiting(`${target.destination} is ${existing.state}`, 3_000);
     if (existing.instanceType === 'READ_REPLICA_INSTANCE' && existing.masterInstanceName?.endsWith(masterName(target.destination)))
       return done(`${target.destination} already follows the source`);
-    const { changes } = adoption(existing);
+    const changes = unfit(existing, databasesOf(clients));
     if (changes.length > 0)
       return todo([
         `adopt ${target.destination}, which exists, and change it:`,
@@ -102,21 +102,28 @@ export const createDestination: Step<Needs> = {
   },
 };
 
+/** Those of the service, and `postgres`. */
+function databasesOf({ target }: Pick<Needs, 'target'>): number {
+  return Object.keys(target.databases).length + 1;
+}
+
 async function clone({ target, cloudSql }: Needs, run: RunView, source: Instance) {
   return cloneBody(source, {
     name: target.destination,
     version: run.to,
     flagsOfTarget: await cloudSql.flags(`POSTGRES_${run.to}`),
-    databases: Object.keys(target.databases).length + 1,
+    databases: databasesOf({ target }),
     labels: { 'managed-by': 'pgupgrade', 'pgupgrade-run': run.uid },
   });
 }
 
-async function adopt({ target, cloudSql }: Needs, run: RunView, existing: Instance): Promise<void> {
-  const { changes, patch } = adoption(existing);
+async function adopt(clients: Needs, run: RunView, existing: Instance): Promise<void> {
+  const { target, cloudSql } = clients;
+  const changes = unfit(existing, databasesOf(clients));
   if (changes.length === 0) return;
+  const settings: InstanceSettings = Object.assign({}, ...changes.map(({ patch }) => patch));
   const operation = await cloudSql.patchInstance(target.destination, {
-    settings: { ...patch, settingsVersion: existing.settings?.settingsVersion ?? null },
+    settings: { ...settings, settingsVersion: existing.settings?.settingsVersion ?? null },
   });
   await run.record('operation', operation);
   await cloudSql.wait(operation, { ...slow, signal: run.signal });

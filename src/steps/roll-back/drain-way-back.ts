@@ -5,8 +5,6 @@ import { drain, slotsAt } from '../../postgres/drain.ts';
 import { lookAtWayBack } from '../../postgres/way-back.ts';
 import { carryBack, wayBackGaps } from '../../postgres/way-back-gaps.ts';
 
-const withinMs = 5 * 60_000;
-
 /** The old instance confirms the LSN taken after the new one was closed: every write that was acknowledged there is on it. */
 export const drainWayBack: Step<Pick<Clients, 'target' | 'postgres'>> = {
   id: 'drain-way-back',
@@ -49,7 +47,7 @@ export const drainWayBack: Step<Pick<Clients, 'target' | 'postgres'>> = {
         lsn,
         side: 'destination',
         slots: ways.map(({ name }) => name),
-        until: run.deadlineAt ?? Date.now() + withinMs,
+        deadlineAt: run.deadlineAt,
         signal: run.signal,
         progress: (missing) => run.progress({ text: `${missing} bytes of WAL to go` }),
       }),

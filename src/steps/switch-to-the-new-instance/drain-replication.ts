@@ -2,8 +2,6 @@ import type { Clients } from '../../clients.ts';
 import { blocked, done, type Step, todo } from '../../engine/step.ts';
 import { drain, slotsAt } from '../../postgres/drain.ts';
 
-const withinMs = 5 * 60_000;
-
 /** Every slot of the job confirms the LSN taken after the fence; never the monitoring metric, which is minutes old. */
 export const drainReplication: Step<Pick<Clients, 'postgres'>> = {
   id: 'drain-replication',
@@ -28,7 +26,7 @@ export const drainReplication: Step<Pick<Clients, 'postgres'>> = {
     const { durationMs } = await run.spend('drain', () =>
       drain(postgres, {
         lsn,
-        until: run.deadlineAt ?? Date.now() + withinMs,
+        deadlineAt: run.deadlineAt,
         signal: run.signal,
         progress: (missing) => {
           run.progress({ text: `${missing} bytes of WAL to go` });
