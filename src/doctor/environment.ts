@@ -1,5 +1,6 @@
 import type { Clients } from '../clients.ts';
 import type { Runtime } from '../config/runtime.ts';
+import { NeedsHuman } from '../errors.ts';
 import type { GoogleAuth } from '../gcp/auth.ts';
 import { testPermissions } from '../gcp/permissions.ts';
 import { checksOf, type Finding, ok, type Said, wrong } from './findings.ts';
@@ -99,8 +100,9 @@ async function secretFinding({ secrets, target }: Pick<Clients, 'secrets' | 'tar
   );
 }
 
-async function login({ postgres, target }: Pick<Clients, 'postgres' | 'target'>): Promise<readonly Said[]> {
-  const sql = await postgres.database('source', 'postgres');
+async function login(clients: Pick<Clients, 'postgres' | 'target'>): Promise<readonly Said[]> {
+  const { postgres, target } = clients;
+  const sql = await sessionOf(clients);
   const [row] = await sql.look<{ version: string; monitor: boolean; signal: boolean }>(
     `select current_setting('server_version') as version,
             pg_has_role('pg_monitor', 'usage') as monitor,
@@ -114,6 +116,17 @@ async function login({ postgres, target }: Pick<Clients, 'postgres' | 'target'>)
     ...absent.map((name) => wrong(`There is no database ${name} on ${target.source}.`, 'See databases in the service file.')),
     ...lacking.map((role) => wrong(`postgres is no member of ${role}.`, `grant ${role} to postgres;`)),
   ];
+}
+
+/** The session of the bot; a password that the server refuses is mended in its secret. */
+async function sessionOf({ postgres, target }: Pick<Clients, 'postgres' | 'target'>) {
+  try {
+    return await postgres.database('source', 'postgres');
+  } catch (error) {
+    if (!(error instanceof NeedsHuman) || error.code !== 'postgres.password-refused') throw error;
+    const remedy = `printf %s "$PASSWORD" | gcloud secrets versions add ${target.secrets['postgres']} --project=${target.project} --data-file=-`;
+    throw new NeedsHuman(error.code, error.message, { remedy, cause: error });
+  }
 }
 
 async function workload({ workloads, target }: Pick<Clients, 'workloads' | 'target'>, name: string): Promise<readonly Said[]> {
