@@ -1,9 +1,10 @@
 import pg from 'pg';
+import { outagesSeen, type SeenOutage } from './outages.ts';
 import type { Cluster } from './types.ts';
 import type { World } from './world.ts';
 
 export interface Outage {
-  readonly kind: 'restart' | 'cutover' | 'rollback' | 'pause';
+  readonly kind: SeenOutage['kind'];
   readonly ms: number;
   readonly from: string;
   readonly to: string;
@@ -28,8 +29,6 @@ export interface Observed {
   /** Partitions that the worker made on the new server: it must be the owner there. */
   readonly partitionsOnDestination: number;
 }
-/** Shorter pauses are a busy machine's; restart and cutover are told however short they are. */
-const leastPauseMs = 400;
 
 export async function observe(world: World, environment: string, stops: readonly SpentOn[] = []): Promise<Observed> {
   const source = world.source(environment);
@@ -42,21 +41,10 @@ export async function observe(world: World, environment: string, stops: readonly
     environment,
     destination: { name: destination.name, version: destination.version },
     ...counted,
-    outages: world.ledger
-      .outages(1, own)
-      .map(({ from, to, before, after }): Outage => {
-        const kind =
-          before !== after
-            ? after === source.host
-              ? 'rollback'
-              : 'cutover'
-            : restartedAt >= from && restartedAt <= to
-              ? 'restart'
-              : 'pause';
-        const parts = kind === 'cutover' || kind === 'rollback' ? partsWithin(stops, from, to) : [];
-        return { kind, ms: to - from, from: new Date(from).toISOString(), to: new Date(to).toISOString(), parts };
-      })
-      .filter(({ kind, ms }) => kind !== 'pause' || ms >= leastPauseMs),
+    outages: outagesSeen(world.ledger, own, { host: source.host, restartedAt }).map(({ kind, from, to }): Outage => {
+      const parts = kind === 'cutover' || kind === 'rollback' ? partsWithin(stops, from, to) : [];
+      return { kind, ms: to - from, from: new Date(from).toISOString(), to: new Date(to).toISOString(), parts };
+    }),
     latency: world.ledger.latency(own),
     partitionsOnDestination: world.ledger.partitions().filter(({ server }) => server === destination.host).length,
   };

@@ -1,7 +1,9 @@
 import pg from 'pg';
 import type { Deployments } from './kubernetes/deployments.ts';
+import { leastPauseMs, outagesSeen, type SeenOutage } from './outages.ts';
 import type { Ledger } from './pods/ledger.ts';
 import type { Cluster, Fleet } from './types.ts';
+import { type RedisLook, watchRedis } from './watch-redis.ts';
 
 export interface ServerLook {
   readonly name: string;
@@ -18,9 +20,20 @@ export interface WorldLook {
   readonly doubled: number;
   readonly lagBytes: number;
   readonly retainedWalBytes: number;
+  /** How long no pod of the service has got a write acknowledged; null while they write. */
+  readonly offMs: number | null;
+  readonly outages: readonly { readonly kind: SeenOutage['kind']; readonly ms: number }[];
+  readonly redis: RedisLook | null;
   readonly flags: Readonly<Record<string, string>>;
 }
 const everyMs = 1_000;
+const nothing = { lag: 0, retained: 0, restartedAt: 0 };
+
+/** The pods of the service that this instance serves; those that nobody told the bot about are not the service's. */
+function podsOf(instance: string | undefined): (pod: string) => boolean {
+  const environment = /^me-inapp-(.+)-pg\d+$/.exec(instance ?? '')?.[1];
+  return (pod) => pod.startsWith(`inapp-${environment}/`);
+}
 
 /** Looks at both servers once a second while somebody watches; nobody watching costs nothing. */
 export function createWatch({
@@ -28,16 +41,19 @@ export function createWatch({
   ledger,
   deployments,
   flags,
+  redisUrl,
 }: {
   readonly fleet: Fleet;
   readonly ledger: Ledger;
   readonly deployments: Deployments;
   readonly flags: Map<string, string>;
+  readonly redisUrl: string;
 }) {
   const listeners = new Set<(look: WorldLook) => void>();
   const clients = new Map<string, pg.Client>();
   let timer: NodeJS.Timeout | undefined;
   let counted = { lost: 0, doubled: 0 };
+  const redis = watchRedis(redisUrl);
 
   async function client(cluster: Cluster): Promise<pg.Client> {
     const known = clients.get(cluster.name);
@@ -69,18 +85,27 @@ export function createWatch({
     }
   }
 
-  async function slots(cluster: Cluster | undefined): Promise<{ lag: number; retained: number }> {
-    if (!cluster?.running()) return { lag: 0, retained: 0 };
+  async function slots(
+    cluster: Cluster | undefined,
+  ): Promise<{ readonly lag: number; readonly retained: number; readonly restartedAt: number }> {
+    if (!cluster?.running()) return nothing;
     try {
-      const { rows } = await (await client(cluster)).query<{ lag: string; retained: string }>(
+      const { rows } = await (await client(cluster)).query<{ lag: string; retained: string; restarted: string }>(
         `select coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)), 0)::bigint as lag,
-                coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)::bigint as retained
+                coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)::bigint as retained,
+                extract(epoch from pg_postmaster_start_time()) * 1000 as restarted
          from pg_replication_slots`,
       );
-      return { lag: Number(rows[0]?.lag ?? 0), retained: Number(rows[0]?.retained ?? 0) };
+      return { lag: Number(rows[0]?.lag ?? 0), retained: Number(rows[0]?.retained ?? 0), restartedAt: Number(rows[0]?.restarted ?? 0) };
     } catch {
-      return { lag: 0, retained: 0 };
+      return nothing;
     }
+  }
+
+  function offFor(own: (pod: string) => boolean): number | null {
+    const last = ledger.lastWriteAt(own);
+    const ms = last === undefined ? 0 : Date.now() - last;
+    return ms >= leastPauseMs ? ms : null;
   }
 
   async function look(): Promise<WorldLook> {
@@ -88,7 +113,8 @@ export function createWatch({
     const clusters = fleet.list();
     const fresh = clusters.findLast(({ name }) => !name.endsWith('-pg15'));
     const old = fresh ? clusters.find(({ name }) => name === fresh.name.replace(/pg\d+$/, 'pg15')) : clusters[0];
-    const [oldLook, newLook, ahead] = await Promise.all([serverLook(old), serverLook(fresh), slots(old)]);
+    const [oldLook, newLook, ahead, redisLook] = await Promise.all([serverLook(old), serverLook(fresh), slots(old), redis.look()]);
+    const own = podsOf(old?.name);
     const names = new Map(clusters.map(({ host, name }) => [host, name]));
     const living = new Set(deployments.list().flatMap(({ namespace, pods }) => [...pods.keys()].map((pod) => `${namespace}/${pod}`)));
     return {
@@ -103,6 +129,12 @@ export function createWatch({
       doubled: counted.doubled,
       lagBytes: ahead.lag,
       retainedWalBytes: ahead.retained,
+      offMs: offFor(own),
+      outages: outagesSeen(ledger, own, { host: old?.host ?? '', restartedAt: ahead.restartedAt }).map(({ kind, from, to }) => ({
+        kind,
+        ms: to - from,
+      })),
+      redis: redisLook,
       flags: Object.fromEntries(flags),
     };
   }
@@ -150,6 +182,7 @@ export function createWatch({
     async close(): Promise<void> {
       listeners.clear();
       clearTimeout(timer);
+      redis.close();
       await Promise.all([...clients.values()].map((one) => one.end().catch(() => undefined)));
     },
   };

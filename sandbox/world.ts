@@ -98,7 +98,7 @@ export async function openWorld(request: WorldRequest) {
     const kubeconfig = join(request.workDir, 'kubeconfig');
     await writeFile(kubeconfig, kubernetes.kubeconfig(), { mode: 0o600 });
 
-    const watch = createWatch({ fleet: servers.fleet, ledger, deployments, flags });
+    const watch = createWatch({ fleet: servers.fleet, ledger, deployments, flags, redisUrl: servers.redis.url });
     closers.push(() => watch.close());
     const slack = createSlack({
       port: await portOr(request.ports?.slack ?? 0),

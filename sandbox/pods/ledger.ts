@@ -55,6 +55,8 @@ export function createLedger() {
       }
       return Math.round((count * 1_000) / overMs);
     },
+    /** When these pods last got a write acknowledged, ms since the epoch. */
+    lastWriteAt: (of: (pod: string) => boolean): number | undefined => writes.findLast(({ pod }) => of(pod))?.at,
     /** Of these pods' acknowledged writes. */
     latency(of: (pod: string) => boolean): { readonly acknowledged: number; readonly p99Ms: number } {
       const took = writes

@@ -141,6 +141,11 @@ export interface WorldFrame {
   readonly doubled: number;
   readonly lagBytes: number | null;
   readonly retainedWalBytes: number | null;
+  /** How long nobody has got a write acknowledged; null while they write. */
+  readonly offMs: number | null;
+  /** Times in which nobody got a write acknowledged, in order. */
+  readonly outages: readonly { readonly kind: string; readonly ms: number }[];
+  readonly redis: { readonly commandsPerSecond: number; readonly memoryBytes: number; readonly clients: number } | null;
   /** Feature flags of the service by name: `on` or `off`. */
   readonly flags?: Readonly<Record<string, string>>;
 }

@@ -19,6 +19,9 @@ const frame: WorldFrame = {
   doubled: 0,
   lagBytes: 2048,
   retainedWalBytes: null,
+  offMs: null,
+  outages: [{ kind: 'restart', ms: 420 }],
+  redis: { commandsPerSecond: 61, memoryBytes: 1_572_864, clients: 7 },
 };
 
 let browser: OpenBrowser;
@@ -113,8 +116,15 @@ describe.skipIf(skip)('the page', () => {
     await world.getByText('180 writes/s').waitFor();
     await world.getByText('acknowledged writes: 0 lost, 0 doubled').waitFor();
     expect(await world.getByRole('cell').allTextContents()).toEqual(['inapp-web-1', 'pg15', '4,812', '0']);
-    told?.({ ...frame, new: { name: 'me-inapp-staging-pg17', writesPerSecond: 175, sessions: [] }, lost: 2 });
+    await world.getByText('Writes are on').waitFor();
+    await world.getByText('Redis · 7 clients · 1.5 MB').waitFor();
+    told?.({ ...frame, offMs: 3_210, redis: null });
+    await world.getByText('⛔ Writes off for 3.2 s').waitFor();
+    await world.getByText('Redis · away').waitFor();
+    const outages = [...frame.outages, { kind: 'cutover', ms: 5_930 }];
+    told?.({ ...frame, outages, new: { name: 'me-inapp-staging-pg17', writesPerSecond: 175, sessions: [] }, lost: 2 });
     await world.getByText('175 writes/s').waitFor();
+    await world.getByText('outages: restart 0.4 s · cutover 5.9 s').waitFor();
     await world.getByText('❌ 2 acknowledged writes lost, 0 doubled').waitFor();
   });
 

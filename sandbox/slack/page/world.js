@@ -34,6 +34,17 @@ function pods(frame) {
     el('tbody', {}, frame.pods.toSorted((a, b) => a.name.localeCompare(b.name)).map((pod) => el('tr', {}, el('td', { title: pod.name }, pod.name.split('/').at(-1)), el('td', { title: pod.server }, el('span', { className: `dot ${tone(pod)}` }), pod.server?.split('-').at(-1) ?? 'nowhere'), el('td', {}, pod.acknowledged.toLocaleString()), el('td', { className: pod.failed > 0 ? 'warn' : '' }, pod.failed.toLocaleString())))));
 }
 
+function seconds(ms) {
+  return ms < 10000 ? `${(ms / 1000).toFixed(1)} s` : ms < 120000 ? `${Math.round(ms / 1000)} s` : `${Math.floor(ms / 60000)}m ${String(Math.round(ms / 1000) % 60).padStart(2, '0')}s`;
+}
+
+/** Writes off now, and every time before in which no pod of the service got a write acknowledged. */
+function outage(frame) {
+  const past = frame.outages.map((one) => `${one.kind} ${seconds(one.ms)}`).join(' · ');
+  return el('p', { className: frame.offMs === null ? 'outage' : 'outage off', role: 'status' },
+    el('b', {}, frame.offMs === null ? '▶ Writes are on' : `⛔ Writes off for ${seconds(frame.offMs)}`), el('span', {}, past === '' ? 'no outage so far' : `outages: ${past}`));
+}
+
 async function flip(name, box) {
   const response = await fetch(`/_flags/${name}`, { method: 'POST', body: box.checked ? 'on' : 'off' });
   if (response.ok) return;
@@ -59,13 +70,15 @@ function flags(states) {
 function draw(frame) {
   const series = (read) => frames.map(read);
   const bad = frame.lost + frame.doubled > 0;
-  byId('world-line').textContent = `old ${frame.old?.writesPerSecond ?? 0} w/s · new ${frame.new?.writesPerSecond ?? 0} w/s · lag ${bytes(frame.lagBytes)} · lost ${frame.lost}`;
+  byId('world-line').textContent = `old ${frame.old?.writesPerSecond ?? 0} w/s · new ${frame.new?.writesPerSecond ?? 0} w/s · lag ${bytes(frame.lagBytes)} · ${frame.offMs === null ? '' : `writes off ${seconds(frame.offMs)} · `}lost ${frame.lost}`;
   byId('world-body').replaceChildren(
+    outage(frame),
     el('div', { className: 'tiles' },
       sparkline(series((one) => one.old?.writesPerSecond), `old · ${frame.old?.name ?? 'not there'}`, `${Math.round(frame.old?.writesPerSecond ?? 0)} writes/s`, 'old'),
       sparkline(series((one) => one.new?.writesPerSecond), `new · ${frame.new?.name ?? 'not there yet'}`, `${Math.round(frame.new?.writesPerSecond ?? 0)} writes/s`, 'new'),
       sparkline(series((one) => one.lagBytes), 'replication lag', bytes(frame.lagBytes), 'lag'),
-      sparkline(series((one) => one.retainedWalBytes), 'retained WAL', bytes(frame.retainedWalBytes), 'wal')),
+      sparkline(series((one) => one.retainedWalBytes), 'retained WAL', bytes(frame.retainedWalBytes), 'wal'),
+      sparkline(series((one) => one.redis?.commandsPerSecond), frame.redis ? `Redis · ${frame.redis.clients} clients · ${bytes(frame.redis.memoryBytes)}` : 'Redis · away', `${frame.redis?.commandsPerSecond ?? 0} commands/s`, 'redis')),
     el('p', { className: bad ? 'verdict bad' : 'verdict', role: 'status' }, bad ? `❌ ${frame.lost} acknowledged writes lost, ${frame.doubled} doubled` : '✅ acknowledged writes: 0 lost, 0 doubled'),
     el('h3', {}, 'Pods'), el('div', { className: 'scroll' }, pods(frame)),
     el('h3', {}, 'Who is connected where'), el('div', { className: 'servers' }, sessions(frame.old, 'old'), sessions(frame.new, 'new')));
