@@ -199,6 +199,19 @@ describe('a failure', () => {
     ]);
     expect(said(later, 'failure')).toContain('Writes are OFF since');
   });
+  it('that gave the writes back leaves the choice to the message that says so, until somebody decides', () => {
+    const stopped = [...writeStop, blocked({ step: 'validate' }), { type: 'give-back.begun', reason: 'x' }] as const;
+    const given = [...stopped, { type: 'writes.given-back', offForMs: 9 }] as const;
+    const buttonsOf = (facts: readonly FactBody[], kind: 'failure' | 'give-back') =>
+      buttonIds(
+        wanted(viewOf(facts))
+          .filter((one) => one.kind === kind)
+          .flatMap(({ message }) => message.blocks),
+      );
+    expect(buttonsOf(stopped, 'give-back')).toEqual([]);
+    expect([buttonsOf(given, 'failure'), buttonsOf(given, 'give-back')]).toEqual([[], ['run:retry', 'run:abort']]);
+    expect(buttonsOf([...given, { type: 'retry.requested', step: 'approve-cutover', by: 'U0OPERATOR' }], 'give-back')).toEqual([]);
+  });
   it('loses its buttons when somebody decided', () => {
     expect(buttonIds(only(viewOf([blocked()]), 'failure').message.blocks)).toEqual(['run:retry', 'run:skip', 'run:abort']);
     const retried = viewOf([blocked(), { type: 'retry.requested', step: 'hold-schema-changes', by: 'U0OPERATOR' }]);

@@ -1,7 +1,8 @@
 import type { Fact } from '../../engine/facts.ts';
 import type { OpenGate } from '../../engine/state.ts';
 import type { Leg } from '../../engine/step.ts';
-import { type Message, message, section } from './blocks.ts';
+import { actions, button, context, type Message, message, section } from './blocks.ts';
+import { failureButtons, mayAbort } from './buttons.ts';
 import { gateTitle, type RunViewData, runId, titleOf } from './face.ts';
 import { clock } from './status.ts';
 import { cut, duration, people, plural, safe, time, who } from './text.ts';
@@ -101,12 +102,21 @@ export function renderGiveBack(
       section(`↩ *The writes are being given back to ${where}*`, reason(fact.reason), ...(off ? [off] : [])),
     ]);
   }
+  const { state, shape } = view;
+  const open = state.blocked?.code === 'writes.given-back' && state.blocked.at === fact.at;
+  const stop = mayAbort(state, shape) ? [button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' })] : [];
   return message(`${run}: writes are on again on ${where}, after ${duration(fact.offForMs)} off.`, [
     section(
       `✅ *Writes are on again on ${where}* · they were off for ${duration(fact.offForMs)}`,
       ...(why?.type === 'give-back.begun' ? [reason(why.reason)] : []),
       `${rollback ? 'The old instance was not opened.' : 'Nothing was promoted.'} The approval of the switch is void: it is asked again before the next try.`,
     ),
+    ...(open
+      ? [
+          context(`For ${people(view.face.operators)} · Retry starts it again, with a new question`),
+          ...actions([...failureButtons(state, shape), ...stop]),
+        ]
+      : []),
   ]);
 }
 
