@@ -60,6 +60,15 @@ describe('the doctor', () => {
     expect(world.google.log.filter(({ violations }) => violations.length > 0)).toEqual([]);
   });
 
+  test('ends with 2 where it could not look, and with a sentence where it was asked wrongly', async () => {
+    const away = await doctor({ REDIS_URL: 'redis://127.0.0.1:9', SLACK_API_URL: 'http://127.0.0.1:9/api/' });
+    expect(away.code, away.said).toBe(2);
+    expect(bad(away.findings).every((line) => line.startsWith('unseen'))).toBe(true);
+    const moon = await doctor({}, ['moon']);
+    expect(moon.code).toBe(1);
+    expect(moon.said).toContain('No service file has an environment "moon"');
+  });
+
   test('names each fault with the line that mends it, and looks at the others all the same', async () => {
     const { google, kubernetes, deployments } = world;
     const redis = new Redis(world.servers.redis.url);
@@ -100,14 +109,5 @@ describe('the doctor', () => {
     expect(found).toHaveLength(8);
     expect(JSON.stringify(findings)).not.toContain('not-it');
     expect(findings.some(({ what, verdict }) => what === 'workload device-event' && verdict === 'ok')).toBe(true);
-  });
-
-  test('ends with 2 where it could not look, and with a sentence where it was asked wrongly', async () => {
-    const away = await doctor({ REDIS_URL: 'redis://127.0.0.1:9', SLACK_API_URL: 'http://127.0.0.1:9/api/' });
-    expect(away.code, away.said).toBe(2);
-    expect(bad(away.findings).every((line) => line.startsWith('unseen'))).toBe(true);
-    const moon = await doctor({}, ['moon']);
-    expect(moon.code).toBe(1);
-    expect(moon.said).toContain('No service file has an environment "moon"');
   });
 });
