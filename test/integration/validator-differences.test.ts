@@ -25,6 +25,17 @@ const brief = (table: TableVerdict | undefined) =>
     })),
   };
 
+test('two databases with the same content are equal although oids, heap order and catalogues differ, and nothing stays connected', async () => {
+  const verdict = await world.compare();
+  expect(verdict.objects).toEqual([]);
+  expect(verdict.tables.filter((table) => !table.equal)).toEqual([]);
+  expect(verdict.equal).toBe(true);
+  expect(verdict.tables.map((table) => table.table)).toEqual(
+    expect.arrayContaining(['public.campaign', 'audience_data.member_1', '"Odd ""Schema"."Odd.Table"', 'public.nothing', 'public.child']),
+  );
+  expect([await world.sessions('source'), await world.sessions('destination')]).toEqual([0, 0]);
+});
+
 describe('one row that differs is found, with key, column and both values, and nothing else', () => {
   const change = (name: string, set: string, back: string, columns: readonly (readonly (string | null)[])[]) =>
     test(name, async () => {

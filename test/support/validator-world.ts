@@ -59,7 +59,7 @@ export async function openWorld(more: Readonly<Record<string, string>> = {}): Pr
 }
 
 /** The validator between any two servers. */
-function worldBetween(source: Server, destination: Server, close: () => Promise<void>): ValidatorWorld {
+export function worldBetween(source: Server, destination: Server, close: () => Promise<void>): ValidatorWorld {
   const clusters = { source, destination };
   const factory = (cluster: Server): ConnectionFactory => ({
     async open(database, applicationName) {

@@ -47,7 +47,7 @@ export async function compareRows(
   const [first] = pairs;
   if (!first) return { tables: [], notCompared: [] };
   const form = await commonForm(first);
-  const found = await both(first, (session) => tablesOf(session, request));
+  const found = await patiently(() => both(first, (session) => tablesOf(session, request)));
   const notCompared = [...obstacles(database, found), ...(await withoutRows(first.source, request))];
   const tables = commonTables(found.source, found.destination).sort((a, b) => b.bytes - a.bytes);
   const works: Work[] = [];

@@ -94,14 +94,18 @@ export function commonTables(source: readonly Found[], destination: readonly Fou
 }
 
 const query = `
+  with locked as (
+    select relation from pg_locks
+    where mode = 'AccessExclusiveLock' and granted and relation is not null and database = (select oid from pg_database where datname = current_database()))
   select n.nspname::text as schema, c.relname::text as name,
     case when not has_schema_privilege(n.oid, 'USAGE') then format('%s has no USAGE on schema %s', current_user, n.nspname)
       when not has_table_privilege(c.oid, 'SELECT') then format('%s may not read it (no SELECT)', current_user)
       -- row_security is off in this session, so that reading would be an error and never a part of the rows
       when row_security_active(c.oid) then format('row security hides rows from %s (it needs BYPASSRLS or the owner''s rights)', current_user) end as hindrance,
     c.reltuples::bigint::text as rows,
-    (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::text as blocks,
-    pg_table_size(c.oid)::text as bytes,
+    -- The sizes of a table wait for its lock: who holds it must hold up this table only, not the list.
+    (case when c.oid in (select relation from locked) then c.relpages else pg_relation_size(c.oid) / current_setting('block_size')::bigint end)::text as blocks,
+    (case when c.oid in (select relation from locked) then c.relpages * current_setting('block_size')::bigint else pg_table_size(c.oid) end)::text as bytes,
     coalesce((
       select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'typeId', a.atttypid::bigint,
         'nondeterministic', not coalesce(l.collisdeterministic, true)) order by a.attname)
