@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { NeedsHuman, Refused, Transient } from '../errors.ts';
 
 /** `note`: works, but worth knowing. `wrong`: a run would fail. `unseen`: could not be looked at now. */
@@ -26,12 +27,26 @@ export function wrong(message: string, fix: string): Said {
   return { verdict: 'wrong', message, fix };
 }
 
+const looks = 3;
+const pauseMs = 500;
+
 /** The checks of one area: what a look throws is a finding like any other, and none of them ends the others. */
 export function checksOf(area: string): Check {
   return async (what, look) => {
-    const said = await look().catch((error: unknown) => broken(error));
+    const said = await again(look).catch((error: unknown) => broken(error));
     return [said].flat().map((one) => ({ area, what, ...one }));
   };
+}
+
+/** What only broke off is looked at again: nothing is wrong with what answers the second time. */
+async function again<T>(look: () => Promise<T>): Promise<T> {
+  for (let left = looks - 1; ; left -= 1)
+    try {
+      return await look();
+    } catch (error) {
+      if (left === 0 || !(error instanceof Transient)) throw error;
+      await delay(pauseMs);
+    }
 }
 
 function broken(error: unknown): Said {
