@@ -61,6 +61,10 @@ function invocationOf(pressed: Pressed, values: Submitted['values']): Invocation
       return say('abort', [reason]);
     case 'run:rollback':
       return say('rollback', [reason]);
+    case 'run:validate':
+      return say('validate');
+    case 'run:retire':
+      return say('retire');
     default:
       return undefined;
   }

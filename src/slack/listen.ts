@@ -54,13 +54,15 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
     }
   }
 
+  /** What takes longer says so, to the person who waits. */
+  function whileItTakes(respond: Send): NodeJS.Timeout {
+    return setTimeout(() => void tell(respond, { text: 'Looking… the answer follows here.' }, options.log), options.stillMs ?? 1_500);
+  }
+
   app.command(/.*/, async ({ command, ack, respond, client }) => {
     await acknowledge(ack, options.log);
     const person = { id: command.user_id, team: command.team_id, bot: isBot(command) };
-    const still = setTimeout(
-      () => void tell(respond, { text: 'Looking… the answer follows here.' }, options.log),
-      options.stillMs ?? 1_500,
-    );
+    const still = whileItTakes(respond);
     const reply = await track(
       answer(person, command.channel_id, command.trigger_id, async (actor) => {
         const result = await options.handlers.command({ actor, channel: command.channel_id, text: command.text ?? '' });
@@ -81,6 +83,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
     const person = { id: body.user.id, team: body.user.team_id ?? body.team?.id, bot: isBot(body.user) };
     const channel = body.channel?.id ?? '';
     const value = 'value' in action && typeof action.value === 'string' ? action.value : '';
+    const still = whileItTakes(respond);
     const reply = await track(
       answer(person, channel, `${body.trigger_id} ${action.action_id}`, async (actor) => {
         const result = await options.handlers.button({ actor, channel, action: action.action_id, value });
@@ -88,7 +91,9 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
         return result;
       }),
     );
-    if (!('modal' in reply)) await tell(respond, reply, options.log);
+    clearTimeout(still);
+    if ('modal' in reply) return;
+    await tell(respond, reply, options.log, (message) => client.chat.postEphemeral({ channel, user: person.id, ...message }));
   });
 
   app.view(/.*/, async ({ body, view, ack, client }) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createHandlers } from '../../src/commands/handlers.ts';
 import type { FactBody } from '../../src/engine/facts.ts';
 import { idsOf, shapeOf } from '../../src/engine/shape.ts';
 import { runbook } from '../../src/runbook.ts';
@@ -61,6 +62,10 @@ describe('retire', () => {
     const over = await world(...finished);
     await say(over.by('U0OPERATOR'), 'retire PG-1');
     expect(await over.last()).toMatchObject({ type: 'leg.begun', leg: 'retire' });
+    const pressed = await world(...finished);
+    const { button } = createHandlers(({ actor }) => pressed.by(actor.id));
+    await button({ actor: { id: 'U0OPERATOR', via: 'slack' }, channel: 'C0MIGRATION', action: 'run:retire', value: 'PG-1' });
+    expect(await pressed.last()).toMatchObject({ type: 'leg.begun', leg: 'retire', by: 'U0OPERATOR' });
     const open = await world(started, ...doneFacts('preflight'));
     expect(await refusal(say(open.by('U0OPERATOR'), 'retire PG-1'))).toMatch(/^retire\.not-finished/);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createHandlers } from '../../src/commands/handlers.ts';
 import { runVerbFromTerminal } from '../../src/commands/terminal.ts';
 import type { Dispatcher, LookAnswer, LookRequest } from '../../src/engine/ports.ts';
 import { attachToThread } from '../../src/slack/attach.ts';
@@ -60,6 +61,13 @@ describe('validate', () => {
     expect(reply.blocks?.map(({ type }) => type)).toEqual(['section', 'table', 'rich_text', 'section']);
     expect(JSON.stringify(reply.blocks)).toMatch(/- priority 3.*\+ priority 4.*The list is in the thread/);
     expect(attached).toEqual(['PG-1 differences.csv']);
+  });
+
+  it('has a button that does the same', async () => {
+    const { as, asked } = await world();
+    const { button } = createHandlers(({ actor }) => as(actor.id));
+    await button({ actor: { id: 'U0OPERATOR', via: 'slack' }, channel: 'C0MIGRATION', action: 'run:validate', value: 'PG-1' });
+    expect(asked).toEqual([{ kind: 'validate', service: 'inapp', environment: 'staging', run: 'PG-1' }]);
   });
 
   it('takes a run or an environment', async () => {

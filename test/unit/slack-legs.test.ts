@@ -36,7 +36,22 @@ const promoted = [
 ];
 const finished = [...promoted, ...doneFacts(...upgrade.slice(upgrade.indexOf('promote-destination'))), { type: 'run.finished' } as const];
 
+describe('a comparison on the board', () => {
+  it('is offered once the destination follows, until the writes stop', () => {
+    expect(board(...doneFacts(...until('wait-for-sync')))).not.toContain('run:validate');
+    expect(board(...doneFacts(...until('prepare-switch')))).toContain('run:validate');
+    expect(board(...doneFacts(...until('stop-workers')), deadline)).not.toContain('run:validate');
+    expect(board(...finished)).not.toContain('run:validate');
+  });
+});
+
 describe('the way back on the board', () => {
+  it('may be ended by its button once the run has finished, and only then', () => {
+    expect(board(...promoted)).not.toContain('run:retire');
+    expect(board(...finished)).toContain('run:retire');
+    expect(board(...finished, leg('retire'))).not.toContain('run:retire');
+    expect(board(...finished, leg('rollback'))).not.toContain('run:retire');
+  });
   it('is not offered before the promotion is called: Abort is', () => {
     expect(board(...doneFacts('preflight'))).not.toContain('run:rollback');
     expect(board(...doneFacts('preflight'))).toContain('run:abort');

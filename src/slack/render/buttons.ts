@@ -1,5 +1,6 @@
 import type { types } from '@slack/bolt';
-import { rollback } from '../../engine/legs.ts';
+import { whyNotComparable } from '../../engine/comparable.ts';
+import { retire, rollback } from '../../engine/legs.ts';
 import { abort, pause } from '../../engine/moves.ts';
 import type { RunbookShape, RunState } from '../../engine/state.ts';
 import { wayBackIsArmed } from '../../engine/way-back.ts';
@@ -14,7 +15,7 @@ export function mayAbort(state: RunState, shape: RunbookShape): boolean {
 /** The buttons of the board: only what would be accepted now. They carry ids; the log decides when one is pressed. */
 export function legalMoves({ state, shape }: Pick<RunViewData, 'state' | 'shape'>): readonly types.Button[] {
   if (!state.header) return [];
-  if (state.endedAt !== undefined) return rollbackButton(state, shape);
+  if (state.endedAt !== undefined) return [...rollbackButton(state, shape), ...retireButton(state, shape)];
   const run = runId(state);
   const buttons: types.Button[] = [];
   if (state.blocked) buttons.push(...failureButtons(state, shape));
@@ -23,11 +24,35 @@ export function legalMoves({ state, shape }: Pick<RunViewData, 'state' | 'shape'
     buttons.push(button({ id: 'run:pause', label: '⏸ Pause', value: run }));
   buttons.push(
     button({ id: 'run:status', label: '📋 Steps', value: run }),
+    ...validateButton(state),
     button({ id: 'run:note', label: '📝 Note…', value: run }),
     button({ id: 'run:handoff', label: '🤝 Hand over…', value: run }),
   );
   if (mayAbort(state, shape)) buttons.push(button({ id: 'run:abort', label: '🛑 Abort…', value: run, style: 'danger' }));
   return [...buttons, ...rollbackButton(state, shape)];
+}
+
+/** Once the destination follows the source, until the promotion: a comparison on demand. */
+function validateButton(state: RunState): readonly types.Button[] {
+  const follows = state.steps.some(({ id, status }) => id === 'wait-for-sync' && status === 'done');
+  if (!follows || whyNotComparable(state) !== undefined) return [];
+  const confirm = {
+    title: 'Compare now?',
+    text: 'Every row of both instances is read while changes flow; it changes nothing. The answer is for you alone.',
+    yes: 'Compare',
+  };
+  return [button({ id: 'run:validate', label: '🔎 Validate now', value: runId(state), confirm })];
+}
+
+/** The end of the way back, of a run that has finished. */
+function retireButton(state: RunState, shape: RunbookShape): readonly types.Button[] {
+  if (!shape.some(({ leg }) => leg === 'retire') || retire(state, shape, 'bot', '').kind !== 'facts') return [];
+  const confirm = {
+    title: 'Retire the old instance?',
+    text: 'The way back ends and the old instance is deleted, each after a question of its own that people approve.',
+    yes: 'Retire',
+  };
+  return [button({ id: 'run:retire', label: '🗄 Retire the old instance', value: runId(state), confirm })];
 }
 
 /** The way to the old instance: once the promotion was called, and as long as the run can go back by what it armed. */
