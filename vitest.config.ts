@@ -20,6 +20,8 @@ const project = (name: string, timeout: number, include = `test/${name}/**/*.tes
     exclude,
     testTimeout: timeout,
     hookTimeout: timeout,
+    // A poll ends when it is so; on a busy machine that may take longer than vitest's second.
+    expect: { poll: { timeout: 60_000 } },
     // A world mostly waits for one thing after the other: two of them, each in a folder and at addresses of its own, keep two cores busy.
     ...(name === 'unit' ? { sequence: { groupOrder: 1 }, isolate: false } : { maxWorkers: 2 }),
   },

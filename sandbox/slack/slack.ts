@@ -34,7 +34,8 @@ export interface Slack {
   setRequestUrl(url: string | undefined): void;
 }
 
-const WAIT_MS = 5_000;
+/** Waits end when it happens; on a busy machine it may take long. */
+const WAIT_MS = 60_000;
 
 /** A strict stand-in of Slack. Known differences to the real one: sandbox/DIFFERENCES.md. */
 export function createSlack(options: SlackOptions): Slack {

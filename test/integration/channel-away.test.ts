@@ -41,13 +41,13 @@ describe('Slack away', () => {
     await open();
     fault = () => ({ status: 503 });
     world.log.push('PG-1', ...Array.from({ length: 5 }, (_, at) => note(`remark ${at}`)));
-    await world.slack.waitFor(() => world.slack.state.refusals.filter((one) => one.method === 'auth.test').length >= 2, 15_000);
+    await world.slack.waitFor(() => world.slack.state.refusals.filter((one) => one.method === 'auth.test').length >= 2);
     expect(world.slack.state.refusals.filter((one) => one.method === 'chat.postMessage')).toHaveLength(1);
     fault = () => undefined;
-    await world.seen((one) => one.text.endsWith('remark 4'), 20_000);
+    await world.seen((one) => one.text.endsWith('remark 4'));
     world.skip(31_000);
     world.log.push('PG-1', note('the end'));
-    const board = await world.seen((one) => one.threadTs === undefined && shown(one).includes('did not say whether these arrived'), 10_000);
+    const board = await world.seen((one) => one.threadTs === undefined && shown(one).includes('did not say whether these arrived'));
     expect(shown(board)).toContain('remark 0');
     expect(posts().flatMap((one) => /remark \d$/.exec(one.text) ?? [])).toEqual(['remark 1', 'remark 2', 'remark 3', 'remark 4']);
   });
@@ -65,7 +65,7 @@ describe('a channel that takes nothing', () => {
       await open();
       fault = (method) => (method.startsWith('chat.') || method.startsWith('pins.') ? { error: code } : undefined);
       world.log.push('PG-1', question());
-      await expect.poll(async () => (await readTrouble(world.redis, 'PG-1'))?.code, { timeout: 10_000 }).toBe(code);
+      await expect.poll(async () => (await readTrouble(world.redis, 'PG-1'))?.code).toBe(code);
       const status = await world.terminal('status', 'PG-1');
       expect(status).toContain(code);
       expect(status).toContain(cure);
@@ -73,7 +73,7 @@ describe('a channel that takes nothing', () => {
       fault = () => undefined;
       world.skip(16_000);
       await world.draw('PG-1');
-      await world.seen((one) => buttons(one).includes('gate:approve'), 10_000);
+      await world.seen((one) => buttons(one).includes('gate:approve'));
       expect(await world.terminal('status', 'PG-1')).not.toContain(code);
     });
 });
@@ -88,10 +88,10 @@ describe('an open question that somebody deleted', () => {
     await world.draw('PG-1');
     await remove(card.ts);
     world.skip(301_000);
-    const second = await world.seen((one) => one.ts !== card.ts && buttons(one).includes('gate:approve'), 10_000);
+    const second = await world.seen((one) => one.ts !== card.ts && buttons(one).includes('gate:approve'));
     await first.close();
     await remove(second.ts);
     await world.openOutbox();
-    await world.seen((one) => ![card.ts, second.ts].includes(one.ts) && buttons(one).includes('gate:approve'), 20_000);
+    await world.seen((one) => ![card.ts, second.ts].includes(one.ts) && buttons(one).includes('gate:approve'));
   });
 });

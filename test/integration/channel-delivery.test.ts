@@ -138,7 +138,7 @@ describe('the board', () => {
       await world.draw('PG-1');
     }
     world.log.push('PG-1', { type: 'pause.requested', by: 'U0OPERATOR', reason: 'the very last' });
-    await world.seen((one) => one.ts === board.ts && shown(one).includes('rev 62 '), 10_000);
+    await world.seen((one) => one.ts === board.ts && shown(one).includes('rev 62 '));
     // Twenty of these short minutes are 2 s: `everyMs` is 3 s in production.
     for (const from of edits) expect(edits.filter((at) => at >= from && at < from + 1_900).length).toBeLessThanOrEqual(20);
   });

@@ -32,16 +32,17 @@ describe('Slack in trouble', () => {
     fault = (method) => {
       if (method !== 'chat.update') return undefined;
       limited += 1;
-      return { status: 429, retryAfterSeconds: 30 };
+      return { status: 429, retryAfterSeconds: 60 };
     };
     world.log.push('PG-1', begun);
     await world.seen((one) => buttons(one).includes('run:pause'));
     world.log.push('PG-1', { type: 'pause.requested', by: 'U0OPERATOR', reason: '' });
     await world.slack.waitFor(() => limited > 0);
-    const before = Date.now();
+    const until = Date.now() + 30_000;
     world.log.push('PG-1', { type: 'run.resumed', by: 'U0OPERATOR' }, question());
     await world.seen((one) => buttons(one).includes('gate:approve'));
-    expect(Date.now() - before).toBeLessThan(1_500);
+    // Long before an edit may be tried again.
+    expect(Date.now()).toBeLessThan(until);
     expect(limited).toBe(1);
   });
 
@@ -50,7 +51,7 @@ describe('Slack in trouble', () => {
     world.log.push('PG-1', begun);
     await world.seen((one) => buttons(one).includes('run:pause'));
     world.log.push('PG-1', ...Array.from({ length: 30 }, (_, i) => note(`remark ${i}`)), question());
-    await world.seen((one) => buttons(one).includes('gate:approve'), 2_000);
+    await world.seen((one) => buttons(one).includes('gate:approve'));
     expect(posts().length).toBeLessThan(10);
     expect(world.slack.state.refusals).toEqual([]);
   });
@@ -65,7 +66,7 @@ describe('Slack in trouble', () => {
       return { status: 429, retryAfterSeconds: 1 };
     };
     world.log.push('PG-1', note('first'), note('second'));
-    await world.seen((one) => one.text.includes('second'), 10_000);
+    await world.seen((one) => one.text.includes('second'));
     expect(
       posts()
         .filter((one) => one.threadTs === board.ts)
@@ -87,13 +88,13 @@ describe('Slack in trouble', () => {
     world.log.push('PG-1', note('remark'), question());
     await world.slack.waitFor(() => cards().length === 1);
     world.skip(2_500);
-    await world.slack.waitFor(() => lost.size === 2, 10_000);
+    await world.slack.waitFor(() => lost.size === 2);
     world.skip(31_000);
-    const repeat = await world.seen((one) => one.text.startsWith('(repeat)'), 10_000);
+    const repeat = await world.seen((one) => one.text.startsWith('(repeat)'));
     expect(buttons(repeat)).toContain('gate:approve');
     world.skip(31_000);
     world.log.push('PG-1', note('later'));
-    await world.seen((one) => one.text.includes('later'), 10_000);
+    await world.seen((one) => one.text.includes('later'));
     expect(posts().filter((one) => one.text.endsWith('remark'))).toHaveLength(1);
     expect(cards()).toHaveLength(2);
   });
@@ -136,7 +137,7 @@ describe('several bots', () => {
     await world.seen((one) => buttons(one).includes('gate:approve'));
     await first.close();
     world.log.push('PG-1', note('after the first one'));
-    await world.seen((one) => one.text.includes('after the first one'), 10_000);
+    await world.seen((one) => one.text.includes('after the first one'));
     const seen = posts().map((one) => one.text);
     expect(new Set(seen).size).toBe(seen.length);
     await expect.poll(() => world.redis.get('pgupgrade:delivered:PG-1')).toBe('4');

@@ -7,7 +7,7 @@ let redis: RedisForTests;
 let world: ChannelWorld;
 beforeAll(async () => {
   redis = await redisForTests();
-  world = await channelWorld(redis.url, { rateLimits: 'off' });
+  world = await channelWorld(redis.url, { rateLimits: 'off', limits: { ackMs: 3_000 } });
 });
 afterAll(async () => {
   await world.close();

@@ -21,15 +21,15 @@ export async function awayFor(world: ChannelWorld, awayMs: number): Promise<void
     await new Promise((resolve) => setTimeout(resolve, awayMs / 7));
   }
   world.log.push('PG-1', question());
-  await expect.poll(async () => (await readTrouble(world.redis, 'PG-1'))?.code, { timeout: 10_000 }).toMatch(/^E/);
+  await expect.poll(async () => (await readTrouble(world.redis, 'PG-1'))?.code).toMatch(/^E/);
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, back - Date.now())));
   await world.slack.comeBack();
-  const card = await world.seen((one) => buttons(one).includes('gate:approve'), 20_000);
-  await world.seen((one) => one.text.endsWith('remark 6'), 30_000);
+  const card = await world.seen((one) => buttons(one).includes('gate:approve'));
+  await world.seen((one) => one.text.endsWith('remark 6'));
   expect(posts().flatMap((one) => /remark \d/.exec(one.text) ?? [])).toEqual(Array.from({ length: 7 }, (_, at) => `remark ${at}`));
   expect(posts().filter((one) => one.text.startsWith('(repeat)'))).toEqual([]);
-  await world.slack.waitForSockets(1, 30_000);
+  await world.slack.waitForSockets(1);
   expect(await world.slack.human.click('approver', card.ts, 'gate:approve', { confirm: true })).toMatchObject({ ok: true });
-  await world.seen((one) => one.ts === card.ts && shown(one).includes('Approved by'), 10_000);
+  await world.seen((one) => one.ts === card.ts && shown(one).includes('Approved by'));
   await expect.poll(() => readTrouble(world.redis, 'PG-1')).toBeUndefined();
 }
