@@ -16,7 +16,8 @@ const mirrored = /^(?<run>.+)-(?<uid>[a-z0-9]+)$/;
 
 /**
  * The emergency exit: opens the source to its writers again from the ledger that the fence left on it, with Slack, Redis
- * and the worker gone. Google is asked first whether the promotion was called; then it refuses. Idempotent.
+ * and the worker gone. Google is asked first whether the promotion was called; then it refuses, unless a rollback has
+ * closed the new instance and not opened the old one yet: then the new one is opened. Idempotent.
  * Gives what was done, one sentence a line.
  */
 export async function giveBackWrites(request: {
@@ -37,28 +38,57 @@ export async function giveBackWrites(request: {
     const sql = await clients.postgres.database('source', 'postgres');
     const fences = await standingFences(sql);
     const replicas = await mirroredReplicas(sql);
+    const instance = await clients.cloudSql.instance(destination);
+    const promoted = instance !== undefined && instance.instanceType !== 'READ_REPLICA_INSTANCE';
+    const ofRollback = promoted ? await giveBackRollback(clients, fences) : undefined;
+    if (ofRollback) return ofRollback;
     if (fences.length === 0 && Object.keys(replicas).length === 0)
       return [`No fence stands on ${source}, and no application is stopped by the bot: nobody is kept out by it.`];
-    const instance = await clients.cloudSql.instance(destination);
-    if (instance && instance.instanceType !== 'READ_REPLICA_INSTANCE')
+    if (promoted)
       throw new Refused(
         'promotion.called',
         `${destination} is promoted (Google says ${instance.instanceType}): opening ${source} to writers would split the data in two. Nothing was changed.`,
       );
     const done: string[] = [];
-    for (const { run: name, ledger } of fences) {
-      const { run = name, uid = '' } = mirrored.exec(name)?.groups ?? {};
+    for (const fence of fences) {
+      const { uid = '' } = mirrored.exec(fence.run)?.groups ?? {};
       await refusePromoted(clients.dataMigration, migrationJobId({ uid, service: service.service, environment: request.environment }));
-      await unfence(sql, name, ledger);
-      done.push(
-        `${run}: CONNECT and LOGIN on ${source} are as they were before its fence; ${ledger.roles.length} roles may log in again. Writes are on.`,
-      );
+      done.push(await open(sql, source, fence));
     }
     if (fences.length === 0) done.push(`No fence stands on ${source}. Writes are on.`);
     return [...done, ...(await startAgain(clients, sql, replicas))];
   } finally {
     await opened.close();
   }
+}
+
+type Fence = Awaited<ReturnType<typeof standingFences>>[number];
+
+/**
+ * A rollback's write stop leaves its ledger on the new instance. As long as the old one is still closed by the same run's fence,
+ * the new one is the only one that was written to. `undefined`: no rollback has stopped anybody.
+ */
+async function giveBackRollback(clients: Clients, onSource: readonly Fence[]): Promise<readonly string[] | undefined> {
+  const { source, destination } = clients.target;
+  const sql = await clients.postgres.database('destination', 'postgres');
+  const [fences, replicas] = [await standingFences(sql), await mirroredReplicas(sql)];
+  if (fences.length === 0 && Object.keys(replicas).length === 0) return undefined;
+  const closed = onSource.length > 0 && fences.every(({ run }) => onSource.some((one) => one.run === run));
+  if (!closed)
+    throw new Refused(
+      'rollback.opened',
+      `${source} is open to its writers again, so the rollback went through: opening ${destination} too would split the data in two. Nothing was changed.`,
+    );
+  const done: string[] = [];
+  for (const fence of fences) done.push(await open(sql, destination, fence));
+  if (fences.length === 0) done.push(`No fence stands on ${destination}. Writes are on.`);
+  return [...done, ...(await startAgain(clients, sql, replicas))];
+}
+
+async function open(sql: Sql, instance: string, { run: name, ledger }: Fence): Promise<string> {
+  await unfence(sql, name, ledger);
+  const { run = name } = mirrored.exec(name)?.groups ?? {};
+  return `${run}: CONNECT and LOGIN on ${instance} are as they were before its fence; ${ledger.roles.length} roles may log in again. Writes are on.`;
 }
 
 function chosen(services: ReadonlyMap<string, Service>, name: string | undefined): Service {

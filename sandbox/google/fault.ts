@@ -35,6 +35,7 @@ export function exists(message: string): Refusal {
 export type Fault = { readonly times?: number; readonly skip?: number } & (
   | { /** The work is done, the answer is lost: the socket is reset. */ readonly kind: 'lose-answer'; readonly method: string }
   | { /** 503 before anything is done; every method where none is named. */ readonly kind: 'unavailable'; readonly method?: string }
+  | { /** 403 before anything is done, as to somebody whose role was taken away. */ readonly kind: 'refuse'; readonly method: string }
   | { /** The work is done, DONE is said later. */ readonly kind: 'hold'; readonly operation: string; readonly ms: number }
   | {
       /** The operation ends with an error and nothing is done. */ readonly kind: 'fail-operation';

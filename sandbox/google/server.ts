@@ -28,6 +28,8 @@ export function createHttp(options: {
       });
     if (!method) throw new Refusal(404, 'NOT_FOUND', `There is no official method for ${request.method ?? ''} ${url.pathname}.`);
     if (google.faults.strike('unavailable', method.id)) throw new Refusal(503, 'UNAVAILABLE', 'The service is currently unavailable.');
+    if (google.faults.strike('refuse', method.id))
+      throw new Refusal(403, 'PERMISSION_DENIED', `The caller does not have permission for ${method.id}.`, { reason: 'forbidden' });
     const params = method.match(url.pathname) ?? {};
     const project = params['project'];
     if (project !== undefined && !google.projects.includes(project))

@@ -7,6 +7,7 @@ import type { RunHeader } from '../engine/facts.ts';
 import { failureOf } from '../engine/failure.ts';
 import { fold } from '../engine/fold.ts';
 import { giveBack } from '../engine/give-back.ts';
+import { next } from '../engine/next.ts';
 import { nextToGiveBack } from '../engine/status.ts';
 import type { Leg } from '../engine/step.ts';
 import { failUndo, undoStep } from '../engine/undo.ts';
@@ -58,7 +59,7 @@ async function attempt<C>(working: Working<C>, work: Work, ownership: Ownership,
   try {
     await opened.takeOver();
     const execution = await executionOf(working, ownership, header, leg.name, opened.clients);
-    const outcome = await carryOut(execution, work);
+    const outcome = await goOn(execution, await carryOut(execution, work));
     if (ownership.signal.aborted) await opened.close();
     else opened.keep();
     return outcome;
@@ -71,6 +72,27 @@ async function attempt<C>(working: Working<C>, work: Work, ownership: Ownership,
 function carryOut<C>(execution: Execution<C>, work: Work): Promise<Outcome> {
   if (work.kind === 'give-back') return giveBack(execution);
   return work.kind === 'undo' ? undoStep(execution, work.step) : executeStep(execution, work.step);
+}
+
+/**
+ * Inside the write stop the next step follows under the same lease, over the same sessions: a hop through the queue, a new lease
+ * and a takeover are an outage each. If this process dies, the job that it was given is no longer owed, and the one that is owed
+ * is placed as ever. What fails for a moment is that next job's.
+ */
+async function goOn<C>(execution: Execution<C>, first: Outcome): Promise<Outcome> {
+  let outcome = first;
+  while (outcome.kind === 'advanced' && !execution.signal.aborted) {
+    const state = fold(await execution.log.read(execution.run), execution.shape);
+    const move = next(state, execution.shape);
+    if (state.writesOffSince === undefined || move.do !== 'execute') break;
+    const following = await executeStep(execution, move.step).catch((error: unknown) => {
+      if (error instanceof Transient) return undefined;
+      throw error;
+    });
+    if (following?.kind !== 'advanced') break;
+    outcome = following;
+  }
+  return outcome;
 }
 
 async function executionOf<C>(working: Working<C>, ownership: Ownership, header: RunHeader, leg: Leg, clients: C): Promise<Execution<C>> {

@@ -3,6 +3,7 @@ import { Transient } from '../errors.ts';
 import { identifier, literal, qualified } from './identifiers.ts';
 import { type TableDefinition, tableDefinitions, userTables } from './table-definition.ts';
 import type { Sql } from './types.ts';
+import { holdSlot } from './way-back.ts';
 
 export interface CarriedOver {
   /** Tables and partitions that were made on the old server. */
@@ -45,12 +46,17 @@ async function carryOverAlone(there: Sql, here: Sql, name: string, told: (table:
   const definitions = await tableDefinitions(there, missing);
   const roots = definitions.filter(({ key, parent }) => parent === null && follows.published.includes(key));
   if (roots.length === 0 && !toFollow) return { ...(await createEach(here, definitions)), gaps };
+  // REFRESH fails while one that is published is missing, and the hold would stay: what cannot be made is found before it.
+  const hopeless = held ? [] : await cannotBeMade(here, roots);
+  if (hopeless.length > 0) {
+    const made = await createEach(
+      here,
+      definitions.filter((one) => !roots.includes(one)),
+    );
+    return { created: made.created, problems: [...hopeless, ...made.problems], gaps };
+  }
   const made = await underHold(here, name, () => createEach(here, definitions));
   return { ...made, gaps };
-}
-
-function holdSlot(name: string): string {
-  return `${name}_hold`;
 }
 
 async function followed(there: Sql, here: Sql, name: string) {
@@ -72,31 +78,48 @@ async function followed(there: Sql, here: Sql, name: string) {
 export async function createEach(here: Sql, definitions: readonly TableDefinition[]): Promise<Pick<CarriedOver, 'created' | 'problems'>> {
   const created: CarriedOver['created'][number][] = [];
   const problems: string[] = [];
-  const sentence = (shown: string, error: unknown) => {
-    if (error instanceof Transient) throw error;
-    problems.push(`${shown} could not be made as it is: ${error instanceof Error ? error.message : String(error)}`);
-  };
   for (const definition of definitions)
     await create(here, definition).then(
       () => created.push({ shown: definition.shown, partition: definition.parent !== null }),
-      (error: unknown) => sentence(definition.shown, error),
+      (error: unknown) => problems.push(sentenceOf(definition.shown, error)),
     );
   // They may refer to each other, so they come when all tables are there.
   for (const { shown, owner, afterwards } of definitions)
     for (const statement of created.some((one) => one.shown === shown) ? afterwards : [])
-      await asOwner(here, owner, (tx) => tx.change(statement)).catch((error: unknown) => sentence(shown, error));
+      await asOwner(here, owner, (tx) => tx.change(statement)).catch((error: unknown) => problems.push(sentenceOf(shown, error)));
   return { created, problems };
 }
 
-async function create(here: Sql, definition: TableDefinition): Promise<void> {
+function sentenceOf(shown: string, error: unknown): string {
+  if (error instanceof Transient) throw error;
+  return `${shown} could not be made as it is: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+/** Makes each and takes it back at once. */
+async function cannotBeMade(here: Sql, definitions: readonly TableDefinition[]): Promise<readonly string[]> {
+  const problems: string[] = [];
+  for (const definition of definitions) {
+    let made = false;
+    const takeBack = () => {
+      made = true;
+      throw new Error('only tried');
+    };
+    await create(here, definition, takeBack).catch((error: unknown) => made || problems.push(sentenceOf(definition.shown, error)));
+  }
+  return problems;
+}
+
+async function create(here: Sql, definition: TableDefinition, then: () => void = () => undefined): Promise<void> {
   const { schema, name, owner, statements, parent, attach } = definition;
   await asOwner(here, owner, async (tx) => {
     const [known] = await tx.look<{ found: boolean }>('select exists (select from pg_namespace where nspname = $1) as found', [schema]);
     if (!known?.found) await tx.change(`create schema ${identifier(schema)}`);
     for (const statement of statements) await tx.change(statement);
-    if (parent === null || attach === null) return;
-    await moveFromDefault(tx, definition, parent, qualified(schema, name));
-    await tx.change(attach);
+    if (parent !== null && attach !== null) {
+      await moveFromDefault(tx, definition, parent, qualified(schema, name));
+      await tx.change(attach);
+    }
+    then();
   });
 }
 

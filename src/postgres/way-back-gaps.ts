@@ -4,12 +4,17 @@ import { wayBackName } from './way-back.ts';
 
 const own = `c.relpersistence = 'p' and n.nspname !~ '^(pg_|pglogical|pgupgrade)' and n.nspname <> 'information_schema'`;
 
-/**
- * What the new instance has and the way back does not bring, each as a sentence with the object's name: a table or partition that
- * the old instance lacks (a row of it stops the replication), one that the subscription does not know (its rows are
- * skipped without a word), a column that the old one lacks. Empty: nothing that is written there gets lost.
- */
-export async function wayBackGaps(postgres: Postgres, uid: string, databases: readonly string[]): Promise<readonly string[]> {
+/** Each as a sentence with the object's name. */
+export interface WayBackGaps {
+  /** Tables and partitions that the old instance lacks: a row of one stops the replication until it is made, and is not lost. */
+  readonly missing: readonly string[];
+  /** Tables that the subscription does not know (their rows are skipped without a word), and columns that the old instance lacks. */
+  readonly others: readonly string[];
+}
+
+/** What the new instance has and the way back does not bring. */
+export async function wayBackGaps(postgres: Postgres, uid: string, databases: readonly string[]): Promise<WayBackGaps> {
+  const lacking: string[] = [];
   const gaps: string[] = [];
   for (const database of databases) {
     const [old, fresh] = await Promise.all([postgres.database('source', database), postgres.database('destination', database)]);
@@ -22,14 +27,14 @@ export async function wayBackGaps(postgres: Postgres, uid: string, databases: re
     ]);
     for (const [table, columns] of there) {
       const known = here.get(table);
-      if (!known) gaps.push(`${table} of database ${database} is not on the old instance`);
+      if (!known) lacking.push(`${table} of database ${database} is not on the old instance`);
       else if (!subscribed.has(table) && published.has(table))
         gaps.push(`the subscription on the old instance does not know ${table} of database ${database}`);
       const missing = columns.filter((column) => known && !known.includes(column));
       if (missing.length > 0) gaps.push(`column ${missing.join(', ')} of ${table} (database ${database}) is not on the old instance`);
     }
   }
-  return gaps;
+  return { missing: lacking, others: gaps };
 }
 
 /** Makes on the old instance what it lacks of tables and partitions. Gives what could not be made, as sentences. */

@@ -22,6 +22,13 @@ export interface WayBackLook {
   readonly active: boolean;
   readonly walStatus: string | undefined;
   readonly subscription: 'none' | 'disabled' | 'enabled';
+  /** The subscription is pointed away from its slot while tables are made on the old server. */
+  readonly held: boolean;
+}
+
+/** The slot that a held subscription names; it never exists. */
+export function holdSlot(name: string): string {
+  return `${name}_hold`;
 }
 
 /** `pgupgrade_wayback_<uid>`; slots belong to the whole server, so further databases get a number. */
@@ -46,9 +53,9 @@ export async function lookAtWayBack({
          from (select 1) one left join pg_replication_slots s on s.slot_name = $1`,
         [name],
       );
-      const [here] = await source.look<{ enabled: boolean }>(
-        `select subenabled as enabled from pg_subscription s join pg_database d on d.oid = s.subdbid where subname = $1 and d.datname = current_database()`,
-        [name],
+      const [here] = await source.look<{ enabled: boolean; held: boolean }>(
+        `select subenabled as enabled, coalesce(subslotname = $2, false) as held from pg_subscription s join pg_database d on d.oid = s.subdbid where subname = $1 and d.datname = current_database()`,
+        [name, holdSlot(name)],
       );
       return {
         database,
@@ -58,6 +65,7 @@ export async function lookAtWayBack({
         active: there?.active ?? false,
         walStatus: there?.walStatus ?? undefined,
         subscription: here === undefined ? 'none' : here.enabled ? 'enabled' : 'disabled',
+        held: here?.held ?? false,
       } as const;
     }),
   );

@@ -10,6 +10,7 @@ import { createOutboxStore } from './outbox-store.ts';
 import { createPoster, type Poster, slackClients } from './poster.ts';
 import { wantedMessages } from './project.ts';
 import type { RunFace } from './render/face.ts';
+import { renderLost } from './render/lost.ts';
 import { findRehearsal, type Rehearsal } from './report/rehearsal.ts';
 
 export interface OutboxOptions {
@@ -51,6 +52,8 @@ interface Writer {
   readonly folds: Map<number, RunState>;
   /** Looked for once: what an earlier run took does not change. */
   rehearsal: { readonly found: Rehearsal | undefined } | undefined;
+  /** As it stood last, while it is under way: a log that is gone then was lost. */
+  last: { readonly state: RunState; readonly face: RunFace } | undefined;
 }
 
 /**
@@ -83,8 +86,10 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
     if (!(await store.lease(run))) return undefined;
     const facts = await options.log.read(run);
     const state = fold(facts, options.shape);
-    const face = state.header && options.faceOf(state.header);
-    if (!state.header || !face) return undefined;
+    if (!state.header) return await tellLost(run, writer);
+    const face = options.faceOf(state.header);
+    if (!face) return undefined;
+    writer.last = state.endedAt === undefined ? { state, face } : undefined;
     const progress = await options.log.progress(run);
     const wayBack = await options.log.wayBack(run);
     writer.rehearsal ??= { found: await findRehearsal(options.log, options.shape, state.header) };
@@ -99,6 +104,26 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
     const wait = await deliver({ run, channel: state.header.channel, wanted, length: facts.length, mood, active, last: closing }, tools);
     writer.settled = wait === undefined && !active;
     return wait;
+  }
+
+  /** Once, by whichever bot is first; until Slack has taken it, it is tried again. */
+  async function tellLost(run: string, writer: Writer): Promise<number | undefined> {
+    const { last } = writer;
+    if (!last?.state.header) return undefined;
+    const key = `lost-${last.state.header.uid}`;
+    if (!(await store.claim(run, key, { at: now(), repeat: false }))) return undefined;
+    const outcome = await poster.post({
+      channel: last.state.header.channel,
+      broadcast: false,
+      message: renderLost(last.state, last.face),
+    });
+    if (outcome.is === 'later') {
+      await store.unclaim(run, key);
+      return outcome.ms;
+    }
+    writer.last = undefined;
+    options.warn({ run, posted: outcome.is }, 'Redis has lost the log of a run that was under way');
+    return undefined;
   }
 
   async function work(run: string, writer: Writer): Promise<void> {
@@ -126,6 +151,7 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
       settled: false,
       folds: new Map(),
       rehearsal: undefined,
+      last: undefined,
     };
     writers.set(run, writer);
     writer.settled = false;
@@ -145,6 +171,7 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
       const runs = await options.log.runs();
       for (const [at, { run, active }] of runs.entries())
         if ((active || (everything && at < 20)) && !writers.get(run)?.busy) void poke(run);
+      for (const [run, writer] of writers) if (writer.last && !runs.some((one) => one.run === run)) void poke(run);
     } catch (error) {
       options.warn({ error: error instanceof Error ? error.message : String(error) }, 'the runs could not be listed');
     }

@@ -135,6 +135,29 @@ describe('what stands against going back is named', () => {
     expect((await world.round()).warnings).toEqual([]);
   });
 
+  it('a table that cannot be made there, and what else is written goes on arriving until somebody writes to it', async () => {
+    await world.pair.admin(
+      'destination',
+      'inapp',
+      'create role only_new; create table hopeless (id int primary key); alter table hopeless owner to only_new',
+    );
+    await world.onNew(`create table audience_data.member_9 partition of audience_data.member for values in (9);
+      insert into audience_data.member select 9, g from generate_series(1, 3) g; insert into campaign (name) values ('beside the hopeless')`);
+    const { warnings } = await world.round();
+    expect(warnings).toEqual(expect.arrayContaining([expect.stringMatching(/^public\.hopeless could not be made as it is: .*only_new/)]));
+    await arrives('audience_data.member');
+    await arrives('campaign');
+    await world.pair.admin(
+      'source',
+      'inapp',
+      'create role only_new; grant only_new to postgres; grant create on schema public to only_new',
+    );
+    expect((await world.round()).did).toEqual([expect.stringMatching(/^table public\.hopeless is made/)]);
+    await world.pair.admin('destination', 'inapp', 'insert into hopeless values (1)');
+    await arrives('hopeless');
+    expect((await world.round()).warnings).toEqual([]);
+  });
+
   it('a change that the old server cannot apply, by its table', async () => {
     await world.pair.admin('source', 'inapp', 'insert into campaign (id, name) values (900001, $$in the way$$)');
     await world.onNew(`insert into campaign (id, name) values (900001, 'new')`);

@@ -60,7 +60,7 @@ export async function openStage(request: StageRequest = {}) {
   const facts = (run: string): Promise<readonly Fact[]> => log.read(run);
 
   /**
-   * Looks at every change of a run until it is so. A run that stops or ends otherwise fails at once, with its reason; what people
+   * Looks at every change of a run until it is so. A run that newly stops, or ends otherwise, fails at once, with its reason; what people
    * have to take back by hand the cast does.
    */
   function until(
@@ -76,6 +76,8 @@ export async function openStage(request: StageRequest = {}) {
         settle();
       };
       let last: RunState | undefined;
+      let stoodAt: number | undefined;
+      const stopped = ({ blocked }: RunState) => blocked !== undefined && blocked.code !== 'workloads.by-hand';
       const stands = () => `${last?.status} at ${last?.current}, gate ${last?.gate?.gate}, people were refused: ${trouble.join('; ')}`;
       const timer = setTimeout(
         () => end(() => reject(new Error(`${run}: waited ${withinMs} ms for: ${why}; it is ${stands()}`))),
@@ -85,9 +87,10 @@ export async function openStage(request: StageRequest = {}) {
         void log.read(run).then(
           (all) => {
             const state = fold(all, shape);
+            stoodAt ??= state.blocked?.at ?? 0;
             last = state;
             if (what(state, all)) end(() => resolve(state));
-            else if ((state.blocked && !state.abort && state.blocked.code !== 'workloads.by-hand') || state.endedAt !== undefined)
+            else if ((stopped(state) && !state.abort && state.blocked?.at !== stoodAt) || state.endedAt !== undefined)
               end(() => reject(new Error(`${run} is ${state.status} in place of: ${why}; ${JSON.stringify(state.blocked ?? {})}`)));
           },
           (error: unknown) => end(() => reject(error)),

@@ -36,7 +36,8 @@ export const drainWayBack: Step<Pick<Clients, 'target' | 'postgres'>> = {
     const lsn = run.recall<{ readonly lsn: string }>('fence', 'fence-destination')?.lsn ?? '0/0';
     // Made since the rollback was prepared; nobody makes any more now. Without it the wait would only run into the deadline.
     const problems = await carryBack(postgres, run.uid, databases);
-    const gaps = [...problems, ...(await wayBackGaps(postgres, run.uid, databases))];
+    const { missing: lacking, others } = await wayBackGaps(postgres, run.uid, databases);
+    const gaps = [...problems, ...lacking, ...others];
     if (gaps.length > 0)
       throw new NeedsHuman('rollback.not-possible', `The way back does not bring everything: ${gaps.slice(0, 10).join('; ')}.`, {
         remedy: 'Create it on the old instance with the same definition and refresh the publication, then start the rollback again.',

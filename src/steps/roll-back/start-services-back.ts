@@ -1,6 +1,7 @@
 import type { Clients } from '../../clients.ts';
 import { done, type RunView, type Step, task, todo, waiting } from '../../engine/step.ts';
 import { activityOf } from '../../postgres/activity.ts';
+import { forgetReplicas } from '../../postgres/replicas-mirror.ts';
 import { startOrder, stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, scaleTo, type Wanted } from '../../workloads/replicas.ts';
 
@@ -44,6 +45,8 @@ export const startServicesBack: Step<Needs> = {
     await run.spend('pods', async () => {
       for (const group of startOf(target, run)) await scaleTo(workloads, group, run.signal);
     });
+    const before = run.recall<Record<string, number>>('replicas', 'stop-services-for-rollback') ?? {};
+    await forgetReplicas(await postgres.database('destination', 'postgres'), Object.keys(before));
   },
 
   undo: { irreversible: 'the old instance is open: the services run there' },

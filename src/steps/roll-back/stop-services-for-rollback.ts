@@ -1,9 +1,10 @@
 import type { Clients } from '../../clients.ts';
 import { blocked, done, type Step, task, todo } from '../../engine/step.ts';
+import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
 import { held, stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
 
-type Needs = Pick<Clients, 'target' | 'workloads'>;
+type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres'>;
 
 /** All at once: whatever is worked off halfway is worked off on the old instance. */
 export const stopServicesForRollback: Step<Needs> = {
@@ -31,19 +32,23 @@ export const stopServicesForRollback: Step<Needs> = {
     return done(names.length === 0 ? 'the service file stops nobody here' : `${names.join(', ')} at 0 replicas, no pod left`);
   },
 
-  async apply({ target, workloads }, run) {
+  async apply({ target, workloads, postgres }, run) {
     const names = namesOf(target);
-    await run.record('replicas', await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas')));
+    const before = await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas'));
+    await run.record('replicas', before);
+    await mirrorReplicas(await postgres.database('destination', 'postgres'), `${run.run}-${run.uid}`, before);
     await run.spend('pods', () =>
       scaleTo(
         workloads,
         names.map((name) => ({ name, replicas: 0 })),
         run.signal,
+        // A pod that does not end is named while there is time to give the writes back for it, not by the deadline.
+        run.deadlineAt === undefined ? undefined : Math.max(1_000, (run.deadlineAt - Date.now()) / 2),
       ),
     );
   },
 
-  async undo({ target, workloads }, run) {
+  async undo({ target, workloads, postgres }, run) {
     const names = namesOf(target);
     const before = run.recall<Record<string, number>>('replicas') ?? {};
     await scaleTo(
@@ -51,6 +56,7 @@ export const stopServicesForRollback: Step<Needs> = {
       names.flatMap((name) => (before[name] === undefined ? [] : [{ name, replicas: before[name] }])),
       run.signal,
     );
+    await forgetReplicas(await postgres.database('destination', 'postgres'), names);
     const byHand =
       run.answer === undefined ? [] : names.filter((name) => workloads.driver(name) === 'manual').map((name) => `start ${name} again`);
     await tellByHand(byHand, run);
