@@ -95,7 +95,8 @@ export function openCast(
   async function answer(message: Message, value: string): Promise<Answer> {
     const opened = slack.waitForView((view) => view.openedBy === operator && JSON.stringify(view.definition).includes(value));
     await slack.human.click(operator, message.ts, 'task:answer', { value });
-    return slack.human.submit(operator, (await opened).id, { answer: pullRequest });
+    const named = /to have it deleted: ([a-z0-9-]+)/.exec(JSON.stringify(message.blocks))?.[1];
+    return slack.human.submit(operator, (await opened).id, { answer: named ?? pullRequest });
   }
 
   function look(message: Message): void {

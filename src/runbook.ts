@@ -29,6 +29,7 @@ import { backUpOldInstance } from './steps/retire/back-up-old-instance.ts';
 import { deleteSource } from './steps/retire/delete-source.ts';
 import { disarmWayBack } from './steps/retire/disarm-way-back.ts';
 import { removeMigrationUsers } from './steps/retire/remove-migration-users.ts';
+import { removeReplicationFlags } from './steps/retire/remove-replication-flags.ts';
 import { approveRollback } from './steps/roll-back/approve-rollback.ts';
 import { drainWayBack } from './steps/roll-back/drain-way-back.ts';
 import { fenceDestination } from './steps/roll-back/fence-destination.ts';
@@ -159,6 +160,7 @@ export const runbook: Runbook<Clients> = [
     steps: [
       disarmWayBack, // the end of every rollback
       removeMigrationUsers,
+      removeReplicationFlags,
       backUpOldInstance,
       deleteSource,
     ],

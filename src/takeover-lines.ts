@@ -15,7 +15,10 @@ export interface Situation {
   /** Addresses and connection names of the two instances; where Google does not tell them, their names. */
   readonly source: { readonly host: string; readonly connectionName: string };
   readonly destination: { readonly host: string; readonly connectionName: string };
+  /** Of the old instance. */
   readonly fence: FenceLedger | undefined;
+  /** A rollback's, of the new one. */
+  readonly fenceOnNew?: FenceLedger | undefined;
   readonly replicas: Readonly<Record<string, number>>;
   readonly constraints: readonly DroppedConstraint[];
 }
@@ -154,12 +157,12 @@ export function commandsOf(step: string, it: Situation): readonly string[] {
   }
 }
 
-function dsn(host: string, database: string, user = 'postgres'): string {
+export function dsn(host: string, database: string, user = 'postgres'): string {
   return `postgresql://${user}@${host}/${encodeURIComponent(database)}?sslmode=require`;
 }
 
 /** One line for a shell: what the SQL has of quotes and dollars is kept from it. */
-function psql(host: string, database: string, sql: string, user?: string): string {
+export function psql(host: string, database: string, sql: string, user?: string): string {
   return `psql "${dsn(host, database, user)}" -c ${shellWord(sql)}`;
 }
 function shellWord(text: string): string {
@@ -174,7 +177,7 @@ function lagLine({ source }: Situation): string {
   );
 }
 
-function kubectl(target: Target, name: string, line: (namespace: string) => string, byHand: string): string {
+export function kubectl(target: Target, name: string, line: (namespace: string) => string, byHand: string): string {
   const workload = target.workloads[name];
   return workload?.driver === 'kubernetes' ? line(workload.namespace) : `# by hand: ${byHand}`;
 }

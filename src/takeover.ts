@@ -5,6 +5,7 @@ import { parseRuntime, type Runtime } from './config/runtime.ts';
 import { fold } from './engine/fold.ts';
 import { shapeOf } from './engine/shape.ts';
 import type { RunState } from './engine/state.ts';
+import type { Leg } from './engine/step.ts';
 import { writesSentence } from './engine/writes.ts';
 import { Refused } from './errors.ts';
 import { migrationJobId } from './gcp/names.ts';
@@ -15,6 +16,7 @@ import { mirroredReplicas } from './postgres/replicas-mirror.ts';
 import type { DroppedConstraint } from './postgres/restore-constraint.ts';
 import { runbook } from './runbook.ts';
 import { commandsOf, type Situation } from './takeover-lines.ts';
+import { commandsOfRollback } from './takeover-lines-back.ts';
 
 const redisAnswersWithinMs = 3_000;
 const shape = shapeOf(runbook);
@@ -27,7 +29,8 @@ interface Standing {
   readonly versions?: { readonly from: number; readonly to: number };
   /** Ids of the steps that are left, in order. */
   readonly left: readonly string[];
-  /** Writers are stopped and nothing is promoted: giving back is still a way out. */
+  readonly leg: Leg;
+  /** Writers are stopped, and the leg's point of no return has not been reached: giving back is still a way out. */
   readonly mayGiveBack: boolean;
   readonly words: string;
   readonly recall: <T>(step: string, key: string) => T | undefined;
@@ -82,14 +85,20 @@ async function fromLog(runtime: Runtime, run: string): Promise<Standing | undefi
       environment,
       versions: { from, to },
       left: leftOf(state),
-      mayGiveBack: state.writesOffSince !== undefined && !state.promotionCalled,
-      words: `${state.status}; ${writesSentence(state)} ${state.promotionCalled ? 'The promotion was called.' : 'The promotion was not called.'}`,
+      leg: state.leg.name,
+      mayGiveBack: state.writesOffSince !== undefined && !state.promotionCalled && !state.leg.writesWereOff,
+      words: `${state.status}; ${writesSentence(state)} ${pastOrNot(state)}`,
       recall: <T>(step: string, key: string) => (state.records.get(step)?.get(key) ?? undefined) as T | undefined,
     };
   } finally {
     jobs.redis.disconnect();
     void jobs.close().catch(() => undefined);
   }
+}
+
+function pastOrNot({ leg, promotionCalled }: RunState): string {
+  if (leg.name === 'rollback') return promotionCalled ? 'The old instance was opened.' : 'The old instance was not opened yet.';
+  return promotionCalled ? 'The promotion was called.' : 'The promotion was not called.';
 }
 
 function leftOf(state: RunState): readonly string[] {
@@ -121,6 +130,7 @@ async function fromWorld(
     service,
     environment,
     left: upgrade.slice(upgrade.indexOf(first)),
+    leg: 'upgrade',
     mayGiveBack: fences.length > 0 && !promoted,
     words: `Redis does not answer, so this is what the world shows: ${fences.length > 0 ? `a fence stands on ${target.source} (nobody may write there)` : `no fence stands on ${target.source}`}; ${target.destination} is ${instance?.instanceType ?? 'not there'}${job ? `, migration job ${job.state} ${job.phase}` : ''}`,
     recall: () => undefined,
@@ -148,10 +158,12 @@ async function situationOf(
     source,
     destination,
     fence: recall<FenceLedger>('fence-source', 'ledger') ?? mirror.fences.find((fence) => fence.run === `${run}-${standing.uid}`)?.ledger,
+    fenceOnNew: recall<FenceLedger>('fence-destination', 'ledger'),
     replicas: {
       ...mirror.replicas,
       ...recall<Record<string, number>>('stop-workers', 'replicas'),
       ...recall<Record<string, number>>('stop-web', 'replicas'),
+      ...(standing.leg === 'rollback' ? recall<Record<string, number>>('stop-services-for-rollback', 'replicas') : {}),
     },
     constraints: recall<readonly DroppedConstraint[]>('drop-deferrable-constraints', 'constraints') ?? [],
   };
@@ -165,21 +177,25 @@ async function whereIs(cloudSql: Clients['cloudSql'], name: string): Promise<Sit
 }
 
 /** Comments for people, commands for a shell. */
-export function linesOf(situation: Situation, standing: Pick<Standing, 'left' | 'mayGiveBack' | 'words'>): readonly string[] {
+export function linesOf(
+  situation: Situation,
+  standing: Pick<Standing, 'left' | 'mayGiveBack' | 'words'> & { readonly leg?: Leg },
+): readonly string[] {
+  const commands = standing.leg === 'rollback' ? commandsOfRollback : commandsOf;
   const { run, target } = situation;
   const lines = [`# ${run}: ${target.service} ${target.environment}, PostgreSQL ${target.from} → ${target.to}. ${standing.words}`];
   if (standing.mayGiveBack)
     lines.push(
       '',
       `# EITHER give the writes back: npx pgupgrade give-back-writes ${target.environment} --service ${target.service}, or by hand:`,
-      ...commandsOf('give-back', situation),
+      ...commands('give-back', situation),
       '',
       '# OR go on:',
     );
   if (standing.left.length === 0) lines.push('# Nothing is left to do.');
   for (const [at, id] of standing.left.entries()) {
     const title = shape.find((step) => step.id === id)?.title ?? id;
-    lines.push('', `# ${at + 1}. ${title} (${id})`, ...commandsOf(id, situation));
+    lines.push('', `# ${at + 1}. ${title} (${id})`, ...commands(id, situation));
   }
   return lines;
 }

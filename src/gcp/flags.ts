@@ -54,3 +54,10 @@ export function whyUnfit(name: string, value: string, flags: readonly SqlFlag[],
 export function flagValues(flags: readonly { name?: string | null; value?: string | null }[] | null | undefined): FlagValues {
   return Object.fromEntries((flags ?? []).map((flag) => [flag.name ?? '', flag.value ?? '']));
 }
+
+/** What is to be left when the flags `set` by the bot go: each as it was `before`, where it was set then. */
+export function flagsWithout(now: FlagValues, set: readonly string[], before: FlagValues): FlagValues {
+  const kept = Object.entries(now).filter(([name]) => !set.includes(name));
+  const back = set.flatMap((name) => (before[name] === undefined ? [] : [[name, before[name]] as const]));
+  return Object.fromEntries([...kept, ...back]);
+}

@@ -120,11 +120,12 @@ export async function join(sql: Sql, roles: readonly string[]): Promise<void> {
   for (const role of roles) await sql.change(`grant ${identifier(role)} to current_user${options}`);
 }
 
-/** Ends memberships that `join` made; roles that are gone are skipped. */
+/** Ends memberships that `join` made, and no other grantor's; what is gone already is skipped. */
 export async function leave(sql: Sql, roles: readonly string[]): Promise<void> {
   const present = await sql.look<{ role: string }>(
     `select r.rolname as role from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles me on me.oid = m.member
-     where me.rolname = current_user and r.rolname = any ($1) group by 1`,
+     where me.rolname = current_user and r.rolname = any ($1)
+       and (current_setting('server_version_num')::int < 160000 or pg_has_role(current_user, m.grantor, 'USAGE')) group by 1`,
     [roles],
   );
   for (const { role } of present) await sql.change(`revoke ${identifier(role)} from current_user`);

@@ -1,3 +1,4 @@
+import { NeedsHuman } from '../errors.ts';
 import type { Sql } from './types.ts';
 
 /** What logical replication needs of a server, as it is now. */
@@ -56,4 +57,19 @@ export function tooSmall(
   return (['max_replication_slots', 'max_wal_senders', 'max_worker_processes'] as const)
     .map((name) => ({ name, has: has[name], needs: needs[name] }))
     .filter((entry) => entry.has < entry.needs);
+}
+
+/** With a logical slot left and wal_level below logical, Postgres does not start any more: NeedsHuman `postgres.slots-left`. */
+export async function refuseLogicalSlots(sql: Sql): Promise<void> {
+  const slots = await sql.look<{ slot_name: string }>(
+    `select slot_name::text from pg_replication_slots where slot_type = 'logical' and not temporary`,
+  );
+  if (slots.length > 0)
+    throw new NeedsHuman(
+      'postgres.slots-left',
+      `Slots ${slots.map((slot) => slot.slot_name).join(', ')} are left on the source; without logical decoding it would not start.`,
+      {
+        remedy: 'Drop them (select pg_drop_replication_slot(…)), then press Retry.',
+      },
+    );
 }

@@ -14,6 +14,7 @@ export interface ReplicasLook {
   readonly undoneBy: readonly string[];
 }
 const settleWithinMs = 120_000;
+const endsWithinMs = 2_000;
 
 /** Compares each workload with its wanted replicas, pods included. */
 export async function lookAtReplicas(workloads: Workloads, wanted: readonly Wanted[]): Promise<ReplicasLook> {
@@ -43,6 +44,15 @@ export async function scaleTo(
   const driven = wanted.filter(({ name }) => workloads.driver(name) !== 'manual');
   await Promise.all(driven.map(({ name, replicas }) => workloads.scale(name, replicas)));
   await Promise.all(driven.map(({ name, replicas }) => workloads.settled(name, replicas, { signal, timeoutMs: withinMs })));
+}
+
+/**
+ * Right before the point of no return: those that were stopped are at zero still. NeedsHuman `workloads.put-back` names what was
+ * scaled up again and by whom; the fence keeps its pods out, but whatever does it would also undo the switch.
+ */
+export async function stillStopped(workloads: Workloads, names: readonly string[], signal: AbortSignal): Promise<void> {
+  const driven = names.filter((name) => workloads.driver(name) !== 'manual');
+  await Promise.all(driven.map((name) => workloads.settled(name, 0, { signal, timeoutMs: endsWithinMs })));
 }
 
 /** The replicas before, to be recorded before scaling down: what an earlier, unfinished attempt recorded is kept where there are none now. */

@@ -52,7 +52,8 @@ async function returns(run: string): Promise<RunState> {
   }, 30_000);
   const opened = stage.world.slack.waitForView((view) => view.openedBy === 'U0OPERATOR' && JSON.stringify(view.definition).includes(run));
   await stage.world.slack.human.click('U0OPERATOR', card.ts, 'run:rollback', { confirm: true });
-  await stage.world.slack.human.submit('U0OPERATOR', (await opened).id, { reason: 'not tonight' });
+  const submitted = await stage.world.slack.human.submit('U0OPERATOR', (await opened).id, { typed: run, reason: 'not tonight' });
+  expect(submitted.ok).toBe(true);
   return stage.until(run, ({ status }) => status === 'rolled-back', 'the return', 300_000);
 }
 

@@ -61,6 +61,7 @@ let promotesRefused = 0;
 test('replicas that somebody else puts back every second are named, whenever that begins', async () => {
   const worker = stage.world.deployments.list().find(({ name }) => name === 'inapp-worker');
   if (!worker) throw new Error('there is no inapp-worker');
+  // After it was seen at zero, or between two looks: it must not matter when.
   const every = setInterval(() => {
     if (worker.replicas === 0) stage.world.deployments.scale(worker, 1);
   }, 1_000);

@@ -106,6 +106,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'remove-way-back': plain,
   'disarm-way-back': plain,
   'remove-migration-users': plain,
+  'remove-replication-flags': plain,
   'back-up-old-instance': plain,
   'delete-source': { first: ['task'], person: (stage) => onSource(stage.world).name },
 };

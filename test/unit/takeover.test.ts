@@ -86,4 +86,22 @@ describe('what is left to do when the bot is dead', () => {
       `psql "postgresql://postgres@10.0.0.6/inapp?sslmode=require" -c 'alter table "public"."campaign" add constraint "campaign_priority" UNIQUE (priority) DEFERRABLE'`,
     );
   });
+
+  test('inside a rollback’s write stop it is the new instance that is opened again, and going on opens the old one', () => {
+    const left = shapeOf(runbook).flatMap(({ id, leg }) => (leg === 'rollback' ? [id] : []));
+    const onNew = { ...situation, fenceOnNew: { ...fence, roles: ['only on the new one'] } };
+    const text = linesOf(onNew, {
+      left: left.slice(left.indexOf('drain-way-back')),
+      leg: 'rollback',
+      mayGiveBack: true,
+      words: 'Writes are OFF.',
+    }).join('\n');
+    const [back = '', on = ''] = text.split('# OR go on:');
+    expect(back).toContain('10.0.0.6');
+    expect(back).toContain('only on the new one');
+    expect(back).not.toContain('10.0.0.5');
+    expect(on).toMatch(/10\.0\.0\.5.*drop subscription pgupgrade_wayback_abcd1234/);
+    expect(on).toMatch(/10\.0\.0\.5.*alter role "bigquery" login/);
+    expect(on.indexOf('drop subscription')).toBeLessThan(on.indexOf('alter role'));
+  });
 });

@@ -1,10 +1,10 @@
 import type { Clients } from '../../clients.ts';
 import { blocked, done, type RunView, type Step, todo, waiting } from '../../engine/step.ts';
 import { NeedsHuman } from '../../errors.ts';
-import { type FlagValues, flagValues, whyUnfit } from '../../gcp/flags.ts';
+import { type FlagValues, flagsWithout, flagValues, whyUnfit } from '../../gcp/flags.ts';
 import type { Instance } from '../../gcp/types.ts';
 import { measuringOutage } from '../../postgres/outage.ts';
-import { replicationSettings, tooSmall } from '../../postgres/replication-settings.ts';
+import { refuseLogicalSlots, replicationSettings, tooSmall } from '../../postgres/replication-settings.ts';
 
 type Needs = Pick<Clients, 'target' | 'postgres' | 'cloudSql'>;
 const restartMs = 15 * 60_000;
@@ -74,24 +74,10 @@ export const enableReplicationFlags: Step<Needs> = {
       const before = run.recall<FlagValues>('before');
       const set = Object.keys(run.recall<FlagValues>('set') ?? {});
       if (!before || set.length === 0) return;
-      // With a logical slot left and wal_level below logical, Postgres does not start any more.
-      const sql = await clients.postgres.database('source', 'postgres');
-      const slots = await sql.look<{ slot_name: string }>(
-        `select slot_name::text from pg_replication_slots where slot_type = 'logical' and not temporary`,
-      );
-      if (slots.length > 0)
-        throw new NeedsHuman(
-          'postgres.slots-left',
-          `Slots ${slots.map((slot) => slot.slot_name).join(', ')} are left on the source; without logical decoding it would not start.`,
-          {
-            remedy: 'Drop them (select pg_drop_replication_slot(…)), then press Retry.',
-          },
-        );
+      await refuseLogicalSlots(await clients.postgres.database('source', 'postgres'));
       const instance = await instanceOf(clients);
       const now = flagValues(instance.settings?.databaseFlags);
-      const kept = Object.fromEntries(Object.entries(now).filter(([name]) => !set.includes(name)));
-      const back = Object.fromEntries(set.filter((name) => name in before).map((name) => [name, before[name] ?? '']));
-      const wanted = { ...kept, ...back };
+      const wanted = flagsWithout(now, set, before);
       if (JSON.stringify(Object.entries(wanted).sort()) !== JSON.stringify(Object.entries(now).sort()))
         await patchAndMeasure(clients, run, instance, wanted);
     },

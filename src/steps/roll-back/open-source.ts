@@ -5,8 +5,9 @@ import type { FenceLedger } from '../../postgres/fence-ledger.ts';
 import { leaveRoles, type Membership } from '../../postgres/membership.ts';
 import { unfence, unfenced } from '../../postgres/unfence.ts';
 import { dropSubscription, lookAtWayBack } from '../../postgres/way-back.ts';
+import { stillStopped } from '../../workloads/replicas.ts';
 
-type Needs = Pick<Clients, 'target' | 'postgres'>;
+type Needs = Pick<Clients, 'target' | 'postgres' | 'workloads'>;
 /** Steps of the upgrade that let the bot's user act for an owner on the source and end only here. */
 const membershipSteps = ['synchronize-sequences', 'promote-destination', 'arm-way-back'];
 
@@ -35,6 +36,10 @@ export const openSource: Step<Needs> = {
   },
 
   async apply(clients, run) {
+    if (run.deadlineAt !== undefined) {
+      const names = Object.keys(run.recall<Record<string, number>>('replicas', 'stop-services-for-rollback') ?? {});
+      await run.spend('pods', () => stillStopped(clients.workloads, names, run.signal));
+    }
     if (!(await run.claimPromotion()))
       throw new NeedsHuman(
         'rollback.excluded',

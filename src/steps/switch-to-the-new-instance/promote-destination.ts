@@ -9,8 +9,10 @@ import { type MigrationSlot, migrationSlots } from '../../postgres/migration-slo
 import { lookAtSequences, raiseSequences } from '../../postgres/sequences.ts';
 import { dropSlot } from '../../postgres/way-back.ts';
 import { mayWrite } from '../../postgres/writable.ts';
+import { stopped } from '../../workloads/order.ts';
+import { stillStopped } from '../../workloads/replicas.ts';
 
-type Needs = Pick<Clients, 'target' | 'postgres' | 'cloudSql' | 'dataMigration' | 'secrets'>;
+type Needs = Pick<Clients, 'target' | 'postgres' | 'cloudSql' | 'dataMigration' | 'secrets' | 'workloads'>;
 const promotesWithinMs = 30 * 60_000;
 
 /** The point of no return: the fact first, then the call. Nothing is given back automatically after it. */
@@ -45,6 +47,11 @@ export const promoteDestination: Step<Needs> = {
   },
 
   async apply(clients, run) {
+    // Once it was called there is no deadline any more, and nothing of this may stop what is under way.
+    if (run.deadlineAt !== undefined) {
+      const { target, workloads } = clients;
+      await run.spend('pods', () => stillStopped(workloads, [...stopped(target, 'first'), ...stopped(target, 'rest')], run.signal));
+    }
     if (!(await run.claimPromotion()))
       throw new NeedsHuman(
         'promotion.excluded',
