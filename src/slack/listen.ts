@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { App, types, ViewOutput } from '@slack/bolt';
+import { type App, type types, type ViewOutput, webApi } from '@slack/bolt';
 import { NeedsHuman, Refused } from '../errors.ts';
 import type { ChannelLog } from './bolt-log.ts';
 import type { Actor, Handlers, Reply } from './handlers.ts';
@@ -66,7 +66,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
     const reply = await track(
       answer(person, command.channel_id, command.trigger_id, async (actor) => {
         const result = await options.handlers.command({ actor, channel: command.channel_id, text: command.text ?? '' });
-        if ('modal' in result) await client.views.open({ trigger_id: command.trigger_id, view: result.modal });
+        if ('modal' in result) await open(client, command.trigger_id, result.modal, options.log);
         return result;
       }),
     );
@@ -87,7 +87,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
     const reply = await track(
       answer(person, channel, `${body.trigger_id} ${action.action_id}`, async (actor) => {
         const result = await options.handlers.button({ actor, channel, action: action.action_id, value });
-        if ('modal' in result) await client.views.open({ trigger_id: body.trigger_id, view: result.modal });
+        if ('modal' in result) await open(client, body.trigger_id, result.modal, options.log);
         return result;
       }),
     );
@@ -154,6 +154,17 @@ function excuse(error: unknown, log: Pick<ChannelLog, 'error'>): Reply {
   const reference = randomBytes(2).toString('hex');
   log.error({ reference, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, 'a command or click failed');
   return { text: `Something broke here (ref ${reference}). Look at \`/pgupgrade status\` for what stands now, then try again.` };
+}
+
+/** Slack opens a window within three seconds of a click, and only so many a minute: else the person hears it and presses again. */
+async function open(client: webApi.WebClient, trigger: string, view: types.ModalView, log: ChannelLog): Promise<void> {
+  try {
+    await client.views.open({ trigger_id: trigger, view });
+  } catch (error) {
+    const code = error instanceof webApi.WebAPIPlatformError ? error.data.error : error instanceof Error ? error.message : String(error);
+    log.warn({ code }, 'Slack opened no window');
+    throw new Refused('slack.no-window', 'Slack opened no window for this; nothing was changed. Press it again in a moment.');
+  }
 }
 
 /** The socket may have gone since: that must not end the process. */

@@ -114,6 +114,21 @@ describe('Slack in trouble', () => {
     expect((await world.seen((one) => one.text.includes('words only'))).blocks).toEqual([]);
   });
 
+  it('opening no window, the person who pressed hears it', async () => {
+    await world.openOutbox();
+    await world.openReceiver();
+    world.log.push('PG-1', begun);
+    const board = await world.seen((one) => buttons(one).includes('run:abort'));
+    for (const answer of [{ error: 'expired_trigger_id' }, { status: 429, retryAfterSeconds: 1 }] as const) {
+      fault = (method) => (method === 'views.open' ? answer : undefined);
+      const before = world.slack.state.messages.length;
+      await world.slack.human.click('admin', board.ts, 'run:abort');
+      const told = await world.seen((one) => one.ephemeral === 'U0ADMIN' && world.slack.state.messages.indexOf(one) >= before);
+      expect(told.text).toContain('(slack.no-window)');
+    }
+    expect(await world.log.read('PG-1')).toHaveLength(1);
+  });
+
   it('with the board deleted by somebody, gets a new one', async () => {
     await world.openOutbox();
     world.log.push('PG-1', begun);
