@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { RunHeader } from '../engine/facts.ts';
 import { fold } from '../engine/fold.ts';
@@ -40,6 +41,8 @@ export interface Outbox {
   /** Draws a run now; resolves when it was tried. */
   draw(run: string): Promise<void>;
 }
+
+const burstMs = 100;
 
 /** The one writer of a run's messages in this process. */
 interface Writer {
@@ -136,6 +139,8 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
         options.warn({ run, error: error instanceof Error ? error.message : String(error) }, 'the messages of a run could not be drawn');
         wait = 2_000;
       }
+      // Facts come in bursts: what follows within this moment is drawn once.
+      if (writer.again && !closing) await delay(burstMs);
     } while (writer.again && !closing);
     if (wait !== undefined && !closing) {
       clearTimeout(writer.timer);
