@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { openCast } from '../sandbox/cast.ts';
 import type { Answer, Message } from '../sandbox/slack/types.ts';
@@ -13,6 +14,8 @@ interface Measured {
   /** Milliseconds from the envelope to its ack, as the person's side of Slack sees it. */
   readonly acks: readonly number[];
   readonly unanswered: number;
+  /** How late the person's side itself was, ms: Slack's, Google's and Kubernetes' stand-ins and the pods' ledger share this process. */
+  readonly ownDelay: { readonly p50: number; readonly p99: number; readonly most: number };
   /** The most edits of the board within 60 s. */
   readonly boardEdits: number;
   readonly run: string;
@@ -60,6 +63,8 @@ async function measure(world: World, rate: number, seconds: number): Promise<Mea
   const lines = ['/pgupgrade status', '/pgupgrade list', '/pgupgrade whoami', '/pgupgrade help', '/pgupgrade staus'];
   const answers: Promise<Answer>[] = [];
   const until = performance.now() + seconds * 1_000;
+  const own = monitorEventLoopDelay({ resolution: 5 });
+  own.enable();
   for (let next = performance.now(); next < until; next += 1_000 / rate) {
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - performance.now())));
     const one = answers.length;
@@ -70,8 +75,11 @@ async function measure(world: World, rate: number, seconds: number): Promise<Mea
     );
   }
   const unanswered = (await Promise.all(answers)).filter((answer) => !answer.ok).length;
+  own.disable();
+  const ms = (nanoseconds: number) => Math.max(0, Math.round(nanoseconds / 1e6) - 5);
+  const ownDelay = { p50: ms(own.percentile(50)), p99: ms(own.percentile(99)), most: ms(own.max) };
   const words = find(world, ts)?.text ?? '';
-  return { acks, unanswered, boardEdits: most(edits), run: /PG-\d+[^:]*: ([^,]*)/.exec(words)?.[1] ?? words };
+  return { acks, unanswered, ownDelay, boardEdits: most(edits), run: /PG-\d+[^:]*: ([^,]*)/.exec(words)?.[1] ?? words };
 }
 
 function find(world: World, ts: string): Message | undefined {
@@ -91,11 +99,12 @@ function at(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
-function tableOf({ acks, unanswered, boardEdits }: Measured, rate: number): string {
+function tableOf({ acks, unanswered, ownDelay, boardEdits }: Measured, rate: number): string {
   const rows: readonly (readonly [string, string])[] = [
     ['commands and clicks', `${acks.length} at ${rate} a second`],
     ['not acknowledged within 3 s', String(unanswered)],
     ...[0.5, 0.95, 0.99, 1].map((part) => [part === 1 ? 'slowest ack' : `ack, ${part * 100} % within`, `${at(acks, part)} ms`] as const),
+    ['of it the measuring side’s own, 99 %', `${ownDelay.p99} ms, most ${ownDelay.most} ms`],
     ['board edits in the busiest minute', String(boardEdits)],
   ];
   return rows.map(([name, value]) => `${name.padEnd(36)}${value}`).join('\n');

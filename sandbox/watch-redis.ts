@@ -4,7 +4,6 @@ import { Redis } from 'ioredis';
 export interface RedisLook {
   readonly commandsPerSecond: number;
   readonly memoryBytes: number;
-  readonly clients: number;
 }
 
 /** Asks Redis itself; one that is away is null, and asked again at the next look. */
@@ -19,7 +18,6 @@ export function watchRedis(url: string) {
         return {
           commandsPerSecond: figure('instantaneous_ops_per_sec'),
           memoryBytes: figure('used_memory'),
-          clients: figure('connected_clients') - 1,
         };
       } catch {
         return null;

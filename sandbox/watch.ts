@@ -15,7 +15,13 @@ export interface WorldLook {
   readonly at: number;
   readonly old: ServerLook | null;
   readonly new: ServerLook | null;
-  readonly pods: readonly { readonly name: string; readonly server: string; readonly acknowledged: number; readonly failed: number }[];
+  readonly pods: readonly {
+    readonly name: string;
+    readonly server: string;
+    readonly acknowledged: number;
+    readonly read: number;
+    readonly failed: number;
+  }[];
   readonly lost: number;
   readonly doubled: number;
   readonly lagBytes: number;
@@ -124,7 +130,7 @@ export function createWatch({
       pods: ledger
         .pods()
         .filter(({ name }) => living.has(name))
-        .map(({ name, server, acknowledged, failed }) => ({ name, server: names.get(server) ?? server, acknowledged, failed })),
+        .map(({ name, server, acknowledged, read, failed }) => ({ name, server: names.get(server) ?? server, acknowledged, read, failed })),
       lost: counted.lost,
       doubled: counted.doubled,
       lagBytes: ahead.lag,

@@ -21,9 +21,12 @@ export interface Outage {
 export function createLedger() {
   const writes: Acknowledged[] = [];
   const partitions: { readonly at: number; readonly server: string; readonly name: string }[] = [];
-  const pods = new Map<string, { server: string; acknowledged: number; failed: number; lastError: string | undefined; lastAt: number }>();
+  const pods = new Map<
+    string,
+    { server: string; acknowledged: number; read: number; failed: number; lastError: string | undefined; lastAt: number }
+  >();
   const of = (pod: string, server: string) => {
-    const known = pods.get(pod) ?? { server, acknowledged: 0, failed: 0, lastError: undefined, lastAt: 0 };
+    const known = pods.get(pod) ?? { server, acknowledged: 0, read: 0, failed: 0, lastError: undefined, lastAt: 0 };
     pods.set(pod, known);
     known.server = server;
     return known;
@@ -36,7 +39,8 @@ export function createLedger() {
       if (message.type === 'acknowledged') {
         known.acknowledged += 1;
         writes.push({ id: message.id, pod, seq: message.seq, at: message.at, tookMs: message.tookMs, server: message.server });
-      } else if (message.type === 'failed') {
+      } else if (message.type === 'read') known.read += 1;
+      else if (message.type === 'failed') {
         known.failed += 1;
         known.lastError = message.error;
       } else if (message.type === 'partition') partitions.push({ at: message.at, server: message.server, name: message.name });

@@ -135,6 +135,7 @@ export interface WorldFrame {
     readonly name: string;
     readonly server: string | null;
     readonly acknowledged: number;
+    readonly read: number;
     readonly failed: number;
   }[];
   readonly lost: number;
@@ -145,7 +146,7 @@ export interface WorldFrame {
   readonly offMs: number | null;
   /** Times in which nobody got a write acknowledged, in order. */
   readonly outages: readonly { readonly kind: string; readonly ms: number }[];
-  readonly redis: { readonly commandsPerSecond: number; readonly memoryBytes: number; readonly clients: number } | null;
+  readonly redis: { readonly commandsPerSecond: number; readonly memoryBytes: number } | null;
   /** Feature flags of the service by name: `on` or `off`. */
   readonly flags?: Readonly<Record<string, string>>;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ChangedRow, changeRow } from '../../sandbox/tamper.ts';
 import { openWorld, type World } from '../../sandbox/world.ts';
 import { findChromium, type OpenBrowser, openBrowser } from '../support/chromium.ts';
 
@@ -10,15 +11,17 @@ const found = await findChromium();
 const skip = 'missing' in found;
 if ('missing' in found) process.stderr.write(`skipped: ${found.missing}\n`);
 
+const window = { width: 1280, height: 900 } as const;
 const flag = 'ASYNC_AUDIENCE_CREATION_ENABLED';
 const pullRequest = 'https://github.com/example/me-infrastructure/pull/4711';
-/** The README shows a picture of the cutover's card; it is renewed only on request, because no two runs look the same. */
-const kept = process.env['UPDATE_SCREENSHOT'] === '1' ? new URL('../../docs/board.png', import.meta.url).pathname : undefined;
+/** The README's pictures are of this run; they are renewed only on request, because no two runs look the same. */
+const kept = process.env['UPDATE_SCREENSHOT'] === '1' ? new URL('../../docs/', import.meta.url).pathname : undefined;
 
 let workDir: string;
 let world: World;
 let browser: OpenBrowser;
 let page: Page;
+let changed: ChangedRow | undefined;
 const wrong: string[] = [];
 
 const shown = (selector: string): Locator => page.locator(`:is(#log, #thread-log) ${selector}`).locator('visible=true').last();
@@ -26,12 +29,28 @@ const become = (user: string) => page.locator('#me').selectOption(user);
 const me = () => page.locator('#me').inputValue();
 const dialog = () => page.locator('dialog[open]');
 
+/** A message as the channel shows it, without the page around it: with room for all of it, and nothing above it. */
+async function picture(name: string, message: Locator): Promise<void> {
+  const board = page.locator('#board');
+  await page.setViewportSize({ width: 1160, height: 2_000 });
+  await board.evaluate((node) => node.removeAttribute('open'));
+  await page.locator('#toast').evaluate((node) => node.setAttribute('hidden', ''));
+  await message.scrollIntoViewIfNeeded();
+  await message.screenshot({ path: join(kept ?? workDir, `${name}.png`), animations: 'disabled' });
+  await board.evaluate((node) => node.setAttribute('open', ''));
+  await page.setViewportSize(window);
+}
+const article = (text: string | RegExp): Locator => page.locator('#log article', { hasText: text }).last();
+
 /** What a newcomer does: the yellow line says who to become and what to press; what it asks to be sure of is confirmed. */
 async function approveAsTheCoachSays(): Promise<void> {
   const change = page.locator('#coach-become');
   if (await change.isVisible()) await change.click();
   await page.locator('#coach-approve').waitFor();
-  if (await shown('[data-value*=":approve-cutover:"]').isVisible()) await lookAtTheCard();
+  if (changed === undefined && (await shown('[data-value*=":approve-cutover:"]').isVisible())) {
+    await lookAtTheCard();
+    changed = await changeRow(world, 'staging', 1);
+  }
   await page.locator('#coach-approve').click();
   await dialog().locator('[data-confirm=yes]').click();
 }
@@ -40,8 +59,24 @@ async function approveAsTheCoachSays(): Promise<void> {
 async function lookAtTheCard(): Promise<void> {
   await page.locator('#world summary').scrollIntoViewIfNeeded();
   await shown('[data-value*=":approve-cutover:"]').scrollIntoViewIfNeeded();
-  await page.screenshot({ path: kept ?? join(workDir, 'board.png') });
+  await page.locator('#board').evaluate((board) => board.scrollTo(0, 0));
+  await page.screenshot({ path: join(kept ?? workDir, 'board.png'), animations: 'disabled' });
+  await picture('gate', shown('[data-value*=":approve-cutover:"]').locator('xpath=ancestor::article'));
   expect(await page.locator('#board').textContent()).toContain('Switch to the new instance');
+}
+
+/** Somebody wrote on the new server: the writes were given back, the row is shown, and the channel offers to try again. */
+async function lookAtTheDifference({ id, source, destination }: ChangedRow): Promise<void> {
+  await picture('failure', article('validation.differs'));
+  const difference = article(`id=${id}`);
+  await difference.getByText(`- priority ${source}`).waitFor();
+  await difference.getByText(`+ priority ${destination}`).waitFor();
+  await picture('diff', difference);
+  await changeRow(world, 'staging', -1);
+  await become('U0OPERATOR');
+  const again = article('Writes are on again').locator('[data-action="run:retry"]');
+  await again.click();
+  await again.waitFor({ state: 'detached' });
 }
 
 /** A task's buttons are the operator's: the link is typed into a modal, everything else is done and said. */
@@ -72,7 +107,7 @@ describe.skipIf(skip)('a newcomer in the page', () => {
     world = await openWorld({ workDir, environments: ['staging'], scale: 1 });
     await Promise.all([world.start('worker'), world.start('bot')]);
     await world.slack.waitForSockets(1, 30_000);
-    if ('path' in found) browser = await openBrowser(found.path);
+    if ('path' in found) browser = await openBrowser(found.path, window);
     page = await browser.context.newPage();
     page.setDefaultTimeout(60_000);
     page.on('pageerror', (error) => wrong.push(error.message));
@@ -107,15 +142,17 @@ describe.skipIf(skip)('a newcomer in the page', () => {
     expect(await shown('[data-action="gate:approve"]').isVisible()).toBe(true);
   });
 
-  it('approves each gate as the person whom the yellow line names and does each task, until the run is finished', async () => {
+  it('approves each gate as the person whom the yellow line names, does each task and sees the difference that stops the switch, until the run is finished', async () => {
     const gate = page.locator('#coach-become, #coach-approve').first();
     const job = shown('[data-action="task:done"], [data-action="task:answer"]');
+    const stopped = article('Writes are on again').locator('[data-action="run:retry"]');
     const finished = page.locator('#board').getByText('Finished');
     const approvers = new Set<string>();
     for (;;) {
-      await gate.or(job).or(finished).first().waitFor({ timeout: 180_000 });
+      await gate.or(job).or(stopped).or(finished).first().waitFor({ timeout: 180_000 });
       if (await finished.isVisible()) break;
-      if (await gate.isVisible()) {
+      if (changed && (await stopped.isVisible())) await lookAtTheDifference(changed);
+      else if (await gate.isVisible()) {
         await approveAsTheCoachSays();
         approvers.add(await me());
         await gate.waitFor({ state: 'detached' });
@@ -125,6 +162,20 @@ describe.skipIf(skip)('a newcomer in the page', () => {
       }
     }
     expect([...approvers].sort()).toEqual(['U0APPROVER', 'U0LEAD']);
+    expect(wrong).toEqual([]);
+  });
+
+  it('finds in the channel what came of it, and the whole report as a page that stands alone', async () => {
+    await picture('report-message', article('sealed'));
+    const name = [...world.slack.state.files.values()].find((file) => file.name === 'PG-1-report.html');
+    const alone = await browser.context.newPage();
+    alone.on('pageerror', (error) => wrong.push(error.message));
+    await alone.setViewportSize({ width: 900, height: 860 });
+    await alone.setContent(String(name?.content ?? ''));
+    await alone.getByRole('heading', { name: 'Outages by cause' }).waitFor();
+    expect(await alone.getByText('write stop, given back').count()).toBeGreaterThan(0);
+    await alone.screenshot({ path: join(kept ?? workDir, 'report.png') });
+    await alone.close();
     expect(wrong).toEqual([]);
   });
 

@@ -19,14 +19,11 @@ let page: Page;
 let folder: string;
 const wrong: string[] = [];
 
-/** The README's pictures are renewed on request only. */
-const kept = process.env['UPDATE_SCREENSHOT'] === '1' ? new URL('../../docs/', import.meta.url).pathname : undefined;
-
 async function picture(name: string, ts: string): Promise<void> {
   const message = page.locator(`#log [data-ts="${ts}"]`);
   await message.waitFor();
   await message.scrollIntoViewIfNeeded();
-  await message.screenshot({ path: join(kept ?? folder, `${name}.png`) });
+  await message.screenshot({ path: join(folder, `${name}.png`) });
 }
 
 describe.skipIf(skip)('the channel in a browser', () => {
@@ -70,7 +67,7 @@ describe.skipIf(skip)('the channel in a browser', () => {
     );
     const gate = await seen((one) => buttons(one).includes('gate:approve'));
     await page.locator('#board').getByText('Waiting for').first().waitFor();
-    await page.locator('#board').screenshot({ path: join(kept ?? folder, 'pinned.png') });
+    await page.locator('#board').screenshot({ path: join(folder, 'pinned.png') });
     await picture('gate', gate.ts);
 
     log.push(
@@ -125,9 +122,9 @@ describe.skipIf(skip)('the channel in a browser', () => {
       ...doneFacts('promote-destination', 'start-services', 'remove-migration'),
       { type: 'run.finished' },
     );
-    const report = await seen((one) => one.broadcast === true && shown(one).includes('sealed'), 20_000);
+    const report = await seen((one) => one.broadcast === true && shown(one).includes('sealed'));
     await picture('report', report.ts);
-    const file = await seen((one) => one.files.some(({ name }) => name === 'PG-1-report.html'), 20_000);
+    const file = await seen((one) => one.files.some(({ name }) => name === 'PG-1-report.html'));
     const html = world.slack.state.files.get(file.files[0]?.id ?? '')?.content;
     await writeFile(join(folder, 'report.html'), html ?? '');
     await page.goto(`file://${join(folder, 'report.html')}`);

@@ -14,14 +14,17 @@ const frame: WorldFrame = {
   at: 0,
   old: { name: 'me-inapp-staging-pg15', writesPerSecond: 180, sessions: [{ user: 'inapp', application: 'inapp-web', count: 4 }] },
   new: null,
-  pods: [{ name: 'inapp-web-1', server: 'me-inapp-staging-pg15', acknowledged: 4812, failed: 0 }],
+  pods: [
+    { name: 'inapp-web-1', server: 'me-inapp-staging-pg15', acknowledged: 4812, read: 0, failed: 0 },
+    { name: 'device-event-1', server: 'me-inapp-staging-pg15', acknowledged: 0, read: 77, failed: 0 },
+  ],
   lost: 0,
   doubled: 0,
   lagBytes: 2048,
   retainedWalBytes: null,
   offMs: null,
   outages: [{ kind: 'restart', ms: 420 }],
-  redis: { commandsPerSecond: 61, memoryBytes: 1_572_864, clients: 7 },
+  redis: { commandsPerSecond: 61, memoryBytes: 1_572_864 },
 };
 
 let browser: OpenBrowser;
@@ -115,9 +118,12 @@ describe.skipIf(skip)('the page', () => {
     const world = page.getByRole('complementary', { name: 'The world' });
     await world.getByText('180 writes/s').waitFor();
     await world.getByText('acknowledged writes: 0 lost, 0 doubled').waitFor();
-    expect(await world.getByRole('cell').allTextContents()).toEqual(['inapp-web-1', 'pg15', '4,812', '0']);
+    expect(await world.getByRole('cell').allTextContents()).toEqual([
+      ...['device-event-1', 'pg15', '77 read', '0'],
+      ...['inapp-web-1', 'pg15', '4,812', '0'],
+    ]);
     await world.getByText('Writes are on').waitFor();
-    await world.getByText('Redis · 7 clients · 1.5 MB').waitFor();
+    await world.getByText('Redis · 1.5 MB').waitFor();
     told?.({ ...frame, offMs: 3_210, redis: null });
     await world.getByText('⛔ Writes off for 3.2 s').waitFor();
     await world.getByText('Redis · away').waitFor();

@@ -2,7 +2,7 @@ import { renderBlock, showFile } from './blocks.js';
 import { drawCoach } from './coach.js';
 import { byId, el, human, toast } from './dom.js';
 import { hideView, showView } from './modal.js';
-import { emoji, mrkdwn, nameOf, setWorkspace } from './mrkdwn.js';
+import { mrkdwn, nameOf, setWorkspace } from './mrkdwn.js';
 import { followWorld } from './world.js';
 
 const workspace = await (await fetch('/_workspace')).json();
@@ -14,6 +14,8 @@ let views = [];
 let thread;
 let me = new URLSearchParams(location.search).get('as') ?? sessionStorage.getItem('me') ?? workspace.users[0].id;
 
+/** Text without markup, with people's names: what a telephone shows. */
+const spoken = (text) => el('span', {}, mrkdwn(text)).textContent;
 const direct = () => `D${me.slice(1)}`;
 const visible = (message) => (message.channel === channel.id || message.channel === direct()) && (!message.ephemeral || message.ephemeral === me);
 const inChannel = (message) => !message.threadTs || message.threadTs === message.ts || message.broadcast;
@@ -74,7 +76,7 @@ function draw() {
   const mine = notifications.filter((one) => one.to === me);
   byId('bell-count').textContent = `🔔 ${mine.length}`;
   byId('bell-count').setAttribute('aria-label', `${mine.length} notifications for ${nameOf(me)}`);
-  byId('bell-list').replaceChildren(...(mine.length === 0 ? [el('li', {}, 'Nothing mentioned you yet.')] : mine.slice(-8).reverse().map((one) => el('li', {}, emoji(one.text)))));
+  byId('bell-list').replaceChildren(...(mine.length === 0 ? [el('li', {}, 'Nothing mentioned you yet.')] : mine.slice(-8).reverse().map((one) => el('li', {}, spoken(one.text)))));
   // The prefilled line is for the very first visit.
   if (seen.some((message) => message.user === workspace.bot.user) && byId('line').value === byId('line').defaultValue) byId('line').value = '';
   drawCoach({ me, messages: seen, workspace, become, approve });
@@ -116,7 +118,7 @@ function heard(event) {
   if (event.kind === 'message') {
     messages.push(event.message);
     // Said into a thread that is not open, it would be missed.
-    if (event.message.ephemeral === me && event.message.threadTs && event.message.threadTs !== thread) toast(`👁 ${event.message.text}`);
+    if (event.message.ephemeral === me && event.message.threadTs && event.message.threadTs !== thread) toast(`👁 ${spoken(event.message.text)}`);
   }
   if (event.kind === 'message_changed') messages = messages.map((one) => (one.ts === event.message.ts ? event.message : one));
   if (event.kind === 'message_deleted') messages = messages.filter((one) => one.ts !== event.message.ts);

@@ -31,7 +31,7 @@ function sessions(side, tone) {
 function pods(frame) {
   const tone = (pod) => (pod.server === null ? 'none' : pod.server === frame.new?.name ? 'new' : 'old');
   return el('table', { className: 'pods' }, el('thead', {}, el('tr', {}, ['pod', 'on', 'ok', 'failed'].map((head) => el('th', { scope: 'col' }, head)))),
-    el('tbody', {}, frame.pods.toSorted((a, b) => a.name.localeCompare(b.name)).map((pod) => el('tr', {}, el('td', { title: pod.name }, pod.name.split('/').at(-1)), el('td', { title: pod.server }, el('span', { className: `dot ${tone(pod)}` }), pod.server?.split('-').at(-1) ?? 'nowhere'), el('td', {}, pod.acknowledged.toLocaleString()), el('td', { className: pod.failed > 0 ? 'warn' : '' }, pod.failed.toLocaleString())))));
+    el('tbody', {}, frame.pods.toSorted((a, b) => a.name.localeCompare(b.name)).map((pod) => el('tr', {}, el('td', { className: 'name', title: pod.name }, pod.name.split('/').at(-1)), el('td', { title: pod.server }, el('span', { className: `dot ${tone(pod)}` }), pod.server?.split('-').at(-1) ?? 'nowhere'), el('td', {}, pod.acknowledged === 0 && pod.read > 0 ? `${pod.read.toLocaleString()} read` : pod.acknowledged.toLocaleString()), el('td', { className: pod.failed > 0 ? 'warn' : '' }, pod.failed.toLocaleString())))));
 }
 
 function seconds(ms) {
@@ -78,7 +78,7 @@ function draw(frame) {
       sparkline(series((one) => one.new?.writesPerSecond), `new · ${frame.new?.name ?? 'not there yet'}`, `${Math.round(frame.new?.writesPerSecond ?? 0)} writes/s`, 'new'),
       sparkline(series((one) => one.lagBytes), 'replication lag', bytes(frame.lagBytes), 'lag'),
       sparkline(series((one) => one.retainedWalBytes), 'retained WAL', bytes(frame.retainedWalBytes), 'wal'),
-      sparkline(series((one) => one.redis?.commandsPerSecond), frame.redis ? `Redis · ${frame.redis.clients} clients · ${bytes(frame.redis.memoryBytes)}` : 'Redis · away', `${frame.redis?.commandsPerSecond ?? 0} commands/s`, 'redis')),
+      sparkline(series((one) => one.redis?.commandsPerSecond), frame.redis ? `Redis · ${bytes(frame.redis.memoryBytes)}` : 'Redis · away', `${frame.redis?.commandsPerSecond ?? 0} commands/s`, 'redis')),
     el('p', { className: bad ? 'verdict bad' : 'verdict', role: 'status' }, bad ? `❌ ${frame.lost} acknowledged writes lost, ${frame.doubled} doubled` : '✅ acknowledged writes: 0 lost, 0 doubled'),
     el('h3', {}, 'Pods'), el('div', { className: 'scroll' }, pods(frame)),
     el('h3', {}, 'Who is connected where'), el('div', { className: 'servers' }, sessions(frame.old, 'old'), sessions(frame.new, 'new')));

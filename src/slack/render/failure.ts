@@ -18,7 +18,8 @@ export function renderFailure(failed: Stopped, index: number, then: RunState, vi
   const verb = failed.undoing ? 'could not take back' : 'stopped at';
   const writes = writesSentence(then);
   // The log's sentence ends with the state of the writes for those who read it there; here it has a place of its own.
-  const what = safe(failed.reason.replace(/ Writes are (on|OFF[^.]*)\.$/, ''));
+  const reason = failed.reason.replace(/ Writes are (on|OFF[^.]*)\.$/, '');
+  const what = safe(reason);
   const off = open ? clock(view) : undefined;
   const buttons = [
     ...failureButtons(view.state, view.shape),
@@ -34,7 +35,7 @@ export function renderFailure(failed: Stopped, index: number, then: RunState, vi
           context(`${code(failed.code)} · for ${people(view.face.operators)} · ${safe(meaning(view.state, view.shape))}`),
           ...actions(buttons),
         ]
-      : [context(`${code(failed.code)} · ${answer ? answerWords(answer) : 'no longer the open question'}`)]),
+      : [context(`${code(failed.code)} · ${answer ? answerWords(answer, reason) : 'no longer the open question'}`)]),
   ]);
 }
 
@@ -56,7 +57,8 @@ function answers(fact: Fact, step: string): boolean {
   return fact.type === 'abort.requested' || fact.type === 'undo.begun' || fact.type === 'give-back.begun' || fact.type === 'leg.begun';
 }
 
-function answerWords(fact: Fact): string {
+/** `reason`: of the failure, which is not told twice. */
+function answerWords(fact: Fact, reason: string): string {
   switch (fact.type) {
     case 'retry.requested':
       return `🔁 ${who(fact.by)} retried it ${time(fact.at)}`;
@@ -65,7 +67,7 @@ function answerWords(fact: Fact): string {
     case 'abort.requested':
       return `🛑 ${who(fact.by)} aborted the run ${time(fact.at)} · ${safe(fact.reason)}`;
     case 'give-back.begun':
-      return `↩ the writes are given back ${time(fact.at)} · ${safe(fact.reason)}`;
+      return `↩ the writes are given back ${time(fact.at)}${fact.reason.includes(reason) ? '' : ` · ${safe(fact.reason)}`}`;
     case 'leg.begun':
       return `↩ ${who(fact.by)} asked for the way back ${time(fact.at)} · ${safe(fact.reason)}`;
     case 'undo.begun':
