@@ -52,7 +52,9 @@ export function openCast(
   const once = (key: string, act: () => Promise<Answer>) => {
     if (done.has(key)) return;
     done.add(key);
-    insist(act).catch((error: unknown) => options.onTrouble(`${key}: ${error instanceof Error ? error.message : String(error)}`));
+    // While the bot is away nobody hears: people wait until it is back.
+    const heard = () => slack.waitForSockets(1, 180_000).then(act);
+    insist(heard).catch((error: unknown) => options.onTrouble(`${key}: ${error instanceof Error ? error.message : String(error)}`));
   };
 
   function approve(message: Message, value: string, user: string): Promise<Answer> {
