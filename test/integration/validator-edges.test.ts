@@ -36,6 +36,9 @@ const schema = [
   `create server elsewhere foreign data wrapper postgres_fdw options (host '127.0.0.1', port '1')`,
   'create foreign table abroad (id int) server elsewhere',
   'create materialized view summary as select count(*) as n from alike',
+  'create extension citext',
+  'create table of_extension (id int)',
+  'alter extension citext add table of_extension',
   'grant usage on schema public to clerk',
   'grant select on computed, secret, parent, child, moody, no_rows, no_columns, alike, broad to clerk',
   'create table hidden (id int)',
@@ -69,6 +72,7 @@ describe('odd tables', () => {
     expect(verdict.tables).toHaveLength(names.length + 10);
     expect(verdict.notCompared.map(({ object, obstacle }) => [object, obstacle])).toEqual([
       ['public.abroad', false],
+      ['public.of_extension', false],
       ['public.summary', false],
     ]);
   });

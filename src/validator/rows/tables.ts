@@ -45,17 +45,23 @@ export async function tablesOf(session: Session, filter: TableFilter): Promise<r
   return (await session.query<Found>(query)).filter((table) => chosen(filter, table.schema, table.name));
 }
 
+const notItsOwn = {
+  f: 'A foreign table: its rows lie on another server.',
+  m: 'A materialized view: its rows are made anew by REFRESH.',
+  r: 'A table of an extension: its rows are what the extension put there.',
+} as const;
+
 /** What has rows that are not its own or that are made anew: said, not compared. */
 export async function withoutRows(session: Session, filter: TableFilter): Promise<NotCompared[]> {
-  const rows = await session.query<{ schema: string; name: string; kind: string }>(`
+  const rows = await session.query<{ schema: string; name: string; kind: keyof typeof notItsOwn }>(`
     select n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('f', 'm') and ${userSchema('n.nspname')} and ${notOfExtension('pg_class', 'c.oid')} order by 1, 2`);
+    where c.relkind in ('f', 'm', 'r') and (c.relkind <> 'r') = ${notOfExtension('pg_class', 'c.oid')} and ${userSchema('n.nspname')} order by 1, 2`);
   return rows
     .filter(({ schema, name }) => chosen(filter, schema, name))
     .map(({ schema, name, kind }) => ({
       database: session.database,
       object: shownName(schema, name),
-      reason: kind === 'f' ? 'A foreign table: its rows lie on another server.' : 'A materialized view: its rows are made anew by REFRESH.',
+      reason: notItsOwn[kind],
       obstacle: false,
     }));
 }
