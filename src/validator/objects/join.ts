@@ -7,20 +7,25 @@ export interface Joined {
   readonly destination: string | null;
 }
 
-/**
- * The full outer join of two lists: what only one side has, and what has another text. Where a table, view, function or
- * type is not there at all, what belongs to it is not listed again.
- */
-export function joined(source: readonly Item[], destination: readonly Item[]): Joined[] {
+export interface Unequal {
+  readonly item: Item;
+  readonly joined: Joined;
+}
+
+/** The full outer join of two lists: what only one side has, and what has another text. */
+export function joined(source: readonly Item[], destination: readonly Item[]): Unequal[] {
   const sides = [grouped(source), grouped(destination)] as const;
   const keys = new Set([...sides[0].keys(), ...sides[1].keys()]);
-  const found: { joined: Joined; item: Item }[] = [];
-  for (const key of keys) {
+  return [...keys].flatMap((key) => {
     const [a, b] = [sides[0].get(key), sides[1].get(key)];
     const item = a?.item ?? b?.item;
-    if (!item || a?.compared === b?.compared) continue;
-    found.push({ item, joined: { kind: item.kind, object: item.object, source: a?.text ?? null, destination: b?.text ?? null } });
-  }
+    if (!item || a?.compared === b?.compared) return [];
+    return [{ item, joined: { kind: item.kind, object: item.object, source: a?.text ?? null, destination: b?.text ?? null } }];
+  });
+}
+
+/** By kind and name. Where a table, view, function or type is not there at all, what belongs to it is not listed again. */
+export function withoutBelongings(found: readonly Unequal[]): Joined[] {
   const absent = new Set(found.flatMap(({ joined, item }) => (joined.source === null || joined.destination === null ? absence(item) : [])));
   return found
     .filter(({ item }) => !belongsTo(item, absent))
