@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { NeedsHuman, Transient } from '../errors.ts';
 import { databaseOwner } from './catalogue.ts';
 import { identifier, literal } from './identifiers.ts';
-import { joinRoles, leaveRoles, type Membership } from './membership.ts';
+import { joinRoles, leaveRoles, type Membership, majorVersion } from './membership.ts';
 import type { Side, Sql } from './types.ts';
 import { allowReplication, conninfo, createSlot, dropSlot, dropSubscription, type WayBackRequest } from './way-back.ts';
 
@@ -33,6 +33,7 @@ export async function rehearseWayBack(
 ): Promise<Rehearsal> {
   const problems: string[] = [];
   const tried: string[] = [];
+  const rested = await restOf(await request.postgres.database('source', 'postgres'));
   let memberships = ledger;
   const keep = async (now: readonly Membership[]) => {
     memberships = now;
@@ -51,6 +52,7 @@ export async function rehearseWayBack(
       ] as const) {
         const words = `database ${database}, from the ${from} to the ${to}`;
         const problem = await tryDirection({ ...request, from, to, database }, signal).catch(sentenceOf);
+        if (to === 'source') rested.begin();
         if (problem === undefined) tried.push(words);
         else problems.push(`${words}: ${problem}`);
       }
@@ -62,7 +64,26 @@ export async function rehearseWayBack(
   } finally {
     for (const side of ['source', 'destination'] as const) await leaveRoles(await request.postgres.database(side, 'postgres'), memberships);
   }
+  await rested.end(signal);
   return { problems, tried };
+}
+
+/**
+ * Before 16 a server starts no worker of any subscription within `wal_retrieve_retry_interval` (5 s) of the last one: a cutover
+ * that follows at once would wait for that inside the write stop, with nobody writing. It is waited for here.
+ */
+async function restOf(source: Sql): Promise<{ begin(): void; end(signal: AbortSignal): Promise<void> }> {
+  const [row] = await source.look<{ ms: number }>(
+    `select setting::int as ms from pg_settings where name = 'wal_retrieve_retry_interval' and $1 < 16`,
+    [await majorVersion(source)],
+  );
+  let until = 0;
+  return {
+    begin() {
+      until = Date.now() + (row?.ms ?? 0);
+    },
+    end: (signal) => pause(Math.max(0, until - Date.now()), undefined, { signal }).catch(() => signal.throwIfAborted()),
+  };
 }
 
 /** A person must read it on the card, also that the one server does not reach the other; only the end of the execution is none. */

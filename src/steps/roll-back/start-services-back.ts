@@ -45,8 +45,13 @@ export const startServicesBack: Step<Needs> = {
     await run.spend('pods', async () => {
       for (const group of startOf(target, run)) await scaleTo(workloads, group, run.signal);
     });
+    // Kept on the source too where its own write stop never ended: the next attempt's migration may not find it.
+    const names = startOf(target, run)
+      .flat()
+      .map(({ name }) => name);
     const before = run.recall<Record<string, number>>('replicas', 'stop-services-for-rollback') ?? {};
-    await forgetReplicas(await postgres.database('destination', 'postgres'), Object.keys(before));
+    await forgetReplicas(await postgres.database('source', 'postgres'), names);
+    await forgetReplicas(await postgres.database('destination', 'postgres'), [...names, ...Object.keys(before)]);
   },
 
   undo: { irreversible: 'the old instance is open: the services run there' },
