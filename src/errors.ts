@@ -15,16 +15,26 @@ export class Transient extends Error {
   }
 }
 
-/** The channel has to act: the step stops with Retry, Skip (where allowed) and Abort. */
+/** The channel has to act: the step stops with Retry, Skip (where allowed) and Abort. `tables`: what people see beside it, first row the head. */
 export class NeedsHuman extends Error {
   readonly code: string;
   readonly remedy: string;
-  constructor(code: string, message: string, options: { readonly remedy: string; readonly cause?: unknown }) {
+  readonly tables: readonly NamedTable[];
+  constructor(
+    code: string,
+    message: string,
+    options: { readonly remedy: string; readonly cause?: unknown; readonly tables?: readonly NamedTable[] },
+  ) {
     super(message, { cause: options.cause });
     this.name = 'NeedsHuman';
     this.code = code;
     this.remedy = options.remedy;
+    this.tables = options.tables ?? [];
   }
+}
+interface NamedTable {
+  readonly title: string;
+  readonly table: readonly (readonly string[])[];
 }
 
 /** The maintainers have to act: an invariant is broken and the run stops. */

@@ -13,7 +13,10 @@ export interface Failure extends Shown {
 
 /** What nobody classified goes to a human: for DDL, grants and a promotion a pause is the safe default. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof NeedsHuman) return { code: error.code, reason: error.message, remedy: error.remedy, fate: 'human' };
+  if (error instanceof NeedsHuman) {
+    const shown = error.tables.length > 0 ? { exhibits: error.tables } : {};
+    return { code: error.code, reason: error.message, remedy: error.remedy, fate: 'human', ...shown };
+  }
   if (error instanceof Fatal)
     return {
       code: error.code,

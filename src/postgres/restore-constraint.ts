@@ -12,12 +12,18 @@ const concurrently = { timeoutMs: buildTimeoutMs, lockTimeoutMs: buildTimeoutMs 
 const uniqueDefinition =
   /^(?:UNIQUE|PRIMARY KEY)(?<nulls> NULLS NOT DISTINCT)? \((?<columns>[^()]+)\)(?<include> INCLUDE \([^()]+\))?(?<with> WITH \([^()]+\))?(?<late>(?: NOT)? DEFERRABLE(?: INITIALLY DEFERRED)?)?$/;
 
+const nothingToSearch = { duplicates: undefined, duplicateRows: undefined, columns: [] };
+
 export interface RestorePlan {
   /** Built without a lock that stops writes; absent: the constraint can only be added whole, under its lock. */
   readonly index: string | undefined;
   readonly attach: string;
   /** Counts keys that are there more than once. */
   readonly duplicates: string | undefined;
+  /** The first of those rows, as JSON. */
+  readonly duplicateRows: string | undefined;
+  /** The constraint's own columns, as their names are. */
+  readonly columns: readonly string[];
 }
 
 /**
@@ -29,13 +35,15 @@ export function restorePlan(entry: ConstraintEntry, options: { readonly partitio
   const name = identifier(entry.name);
   const parts = uniqueDefinition.exec(entry.definition)?.groups;
   if (!parts || entry.kind === 'x' || options.partitioned || parts['columns'] === undefined || / WITHOUT OVERLAPS$/.test(parts['columns']))
-    return { index: undefined, attach: `alter table ${table} add constraint ${name} ${entry.definition}`, duplicates: undefined };
+    return { index: undefined, attach: `alter table ${table} add constraint ${name} ${entry.definition}`, ...nothingToSearch };
   const { columns, nulls = '', include = '', with: storage = '', late = '' } = parts;
   const kind = entry.kind === 'p' ? 'primary key' : 'unique';
   const notNull = nulls === '' ? `where (${columns}) is not null` : '';
   return {
     index: `create unique index concurrently ${name} on ${table} (${columns})${include}${nulls}${storage}`,
     attach: `alter table ${table} add constraint ${name} ${kind} using index ${name}${late}`,
+    duplicateRows: `select to_jsonb(t) as row from ${table} t where (${columns}) in (select ${columns} from ${table} ${notNull} group by ${columns} having count(*) > 1 limit 10) order by ${columns} limit 20`,
+    columns: [...columns.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? ''),
     duplicates: `select count(*) as keys from (select from ${table} ${notNull} group by ${columns} having count(*) > 1) d`,
   };
 }
@@ -76,6 +84,16 @@ export async function restoreConstraint(sql: Sql, entry: ConstraintEntry): Promi
   if (plan.index !== undefined && (await dropInvalidIndex(sql, entry)) === 'none') await buildIndex(sql, entry, plan.index);
   await sql.change(plan.attach, [], plan.index === undefined ? { timeoutMs: buildTimeoutMs } : {});
   await isRestored(sql, entry);
+}
+
+/** Rows that are in each other's way, at most 20 of 10 keys, by column; and the columns of the key. */
+export async function duplicateRows(
+  sql: Sql,
+  entry: ConstraintEntry,
+): Promise<{ readonly columns: readonly string[]; readonly rows: readonly Readonly<Record<string, unknown>>[] }> {
+  const { duplicateRows: query, columns } = restorePlan(entry, { partitioned: await isPartitioned(sql, entry) });
+  const found = query === undefined ? [] : await sql.look<{ row: Record<string, unknown> }>(query, [], { timeoutMs: buildTimeoutMs });
+  return { columns, rows: found.map(({ row }) => row) };
 }
 
 async function buildIndex(sql: Sql, entry: ConstraintEntry, statement: string): Promise<void> {

@@ -28,6 +28,8 @@ export interface SequenceRaise {
   readonly to: string;
   /** The largest value that its column holds is what decides. */
   readonly beyondColumn: boolean;
+  /** `to` is the last value there is, and was handed out already: none is left. */
+  readonly spent: boolean;
 }
 export interface SequenceLook {
   readonly raises: readonly SequenceRaise[];
@@ -43,13 +45,13 @@ const headroom = 1_000n;
 /**
  * What the destination's sequence must be raised to so that its next value is beyond everything the source handed out
  * and everything its column holds; `undefined` where it is already. Never lowers. The headroom shrinks to a tenth of
- * what a small sequence has left; one that cycles is not held beyond its column, for there it may be anywhere.
+ * what a small sequence has left, and one that has none left has none here (`spent`: `to` was given already); one that cycles is not held beyond its column, for there it may be anywhere.
  */
 export function raiseTo(
   source: SequenceState,
   destination: SequenceState,
   columnMax: string | null,
-): { readonly to: bigint; readonly beyondColumn: boolean } | undefined {
+): { readonly to: bigint; readonly beyondColumn: boolean; readonly spent: boolean } | undefined {
   const increment = BigInt(source.increment);
   const up = increment > 0n;
   const [min, max] = [BigInt(destination.min), BigInt(destination.max)];
@@ -68,8 +70,11 @@ export function raiseTo(
       beyondColumn = true;
     }
   }
-  if (to > max || to < min) to = up ? max : min;
-  return further(to, nextOf(destination)) ? { to, beyondColumn } : undefined;
+  const bound = up ? max : min;
+  // What must not be handed out again reaches to the bound: then none is left here either, and its last value was given already.
+  const spent = further(sourceNext, bound) || (beyondColumn && further(to, bound));
+  if (to > max || to < min) to = bound;
+  return further(spent ? to + increment : to, nextOf(destination)) ? { to, beyondColumn, spent } : undefined;
 }
 
 /** The value that nextval gives, or would give if there were one left. */
@@ -120,10 +125,10 @@ export async function raiseSequences(
   for (const database of new Set(look.raises.map((raise) => raise.database))) {
     const sql = await postgres.database(to, database);
     const raises = look.raises.filter((raise) => raise.database === database);
-    await sql.change(`select setval(s.name::regclass, s.value, false) from unnest($1::text[], $2::bigint[]) as s (name, value)`, [
-      raises.map(({ sequence }) => sequence),
-      raises.map(({ to }) => to),
-    ]);
+    await sql.change(
+      `select setval(s.name::regclass, s.value, s.spent) from unnest($1::text[], $2::bigint[], $3::boolean[]) as s (name, value, spent)`,
+      [raises.map(({ sequence }) => sequence), raises.map(({ to }) => to), raises.map(({ spent }) => spent)],
+    );
   }
   return look;
 }
@@ -163,6 +168,7 @@ async function lookAtDatabase(postgres: Postgres, database: string, from: Side):
         from: String(nextOf(there)),
         to: String(raise.to),
         beyondColumn: raise.beyondColumn,
+        spent: raise.spent,
       });
   }
   return { raises, compared: ours.length, notes, unreadable };

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drain, slotsAt } from '../../src/postgres/drain.ts';
 import { lagOf } from '../../src/postgres/lag.ts';
 import { lookAtSequences, raiseSequences } from '../../src/postgres/sequences.ts';
-import { openPair, type Pair } from '../support/cutover-pair.ts';
+import { application, openPair, type Pair } from '../support/cutover-pair.ts';
 import { subscribe } from '../support/pglogical.ts';
 
 let pair: Pair;
@@ -68,5 +68,20 @@ describe('sequences', () => {
     const [theirs] = await pair.admin('destination', 'inapp', `select nextval('campaign_id_seq')::int as v`);
     expect(Number(theirs?.['v'])).toBe(Number(ours?.['v']) + 1 + 1000);
     expect(joined.length).toBeGreaterThan(0);
+  });
+
+  it('that are at their maximum are named, and are at it on the destination too', async () => {
+    for (const side of ['source', 'destination'] as const) {
+      const owner = await pair.as(side, 'inapp', application);
+      await owner.query('create sequence at_its_end as smallint; create sequence nearly as smallint');
+    }
+    await pair.admin('source', 'inapp', `select setval('at_its_end', 32767); select setval('nearly', 32766)`);
+    const bot = pair.bot('sequences at their end');
+    const look = await raiseSequences(bot, ['inapp'], async () => undefined);
+    expect(look.notes).toEqual([expect.stringContaining('"public"."at_its_end" of database inapp has no value left on the source either')]);
+    expect((await lookAtSequences(bot, ['inapp'])).raises).toEqual([]);
+    await expect(pair.admin('destination', 'inapp', `select nextval('at_its_end')`)).rejects.toThrow(/reached maximum value/);
+    // The headroom gives way to the last value that is left.
+    expect(await pair.admin('destination', 'inapp', `select nextval('nearly')::int as v`)).toEqual([{ v: 32767 }]);
   });
 });

@@ -9,5 +9,6 @@ export async function holdTable(cluster: Cluster, table: string): Promise<{ rele
   await client.query('begin');
   // Readers are let through: a comparison, a look at the catalogue.
   await client.query(`lock table ${table} in exclusive mode`);
-  return { release: () => client.end() };
+  let ended: Promise<void> | undefined;
+  return { release: () => (ended ??= client.end()) };
 }

@@ -27,7 +27,7 @@ describe('raising a sequence', () => {
     expect(raiseTo(base, base, null)).toBeUndefined();
   });
   it('goes beyond the largest value of its column', () => {
-    expect(raiseTo(of({ last: '41' }), base, '90000')).toEqual({ to: 90001n, beyondColumn: true });
+    expect(raiseTo(of({ last: '41' }), base, '90000')).toEqual({ to: 90001n, beyondColumn: true, spent: false });
   });
   it('counts downwards where the increment is negative', () => {
     const down = { increment: '-2', min: '-100000', max: '-1' };
@@ -36,6 +36,15 @@ describe('raising a sequence', () => {
   });
   it('leaves a small sequence nine tenths of what it has', () => {
     expect(raiseTo(of({ last: '99', max: '1100' }), of({ max: '1100' }), null)?.to).toBe(200n);
+  });
+  it('hands out nothing again where the source has nothing left, nor where the column holds the last value', () => {
+    const small = { max: '1000' };
+    expect(raiseTo(of({ ...small, last: '1000' }), of(small), null)).toEqual({ to: 1000n, beyondColumn: false, spent: true });
+    expect(raiseTo(of({ ...small, last: '1000' }), of({ ...small, last: '1000' }), null)).toBeUndefined();
+    expect(raiseTo(of({ ...small, last: '999' }), of(small), null)).toEqual({ to: 1000n, beyondColumn: false, spent: false });
+    expect(raiseTo(of({ ...small, last: '5' }), of(small), '1000')).toMatchObject({ to: 1000n, spent: true });
+    const down = { increment: '-1', min: '-10', max: '-1', last: '-10' };
+    expect(raiseTo(of(down), of({ ...down, last: '-1', called: false }), null)).toMatchObject({ to: -10n, spent: true });
   });
   it('holds a cycling sequence to its own values, not its column’s', () => {
     expect(raiseTo(of({ last: '5', max: '10', cycle: true }), of({ max: '10', cycle: true }), '10')?.to).toBe(6n);

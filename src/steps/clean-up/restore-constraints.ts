@@ -1,12 +1,22 @@
 import type { Clients } from '../../clients.ts';
 import { done, type RunView, type Step, todo } from '../../engine/step.ts';
+import { NeedsHuman } from '../../errors.ts';
 import { type AddedKey, addedKeyState, dropAddedKeySql } from '../../postgres/added-key.ts';
 import { tables } from '../../postgres/catalogue.ts';
 import { identifier, qualified } from '../../postgres/identifiers.ts';
 import { joinRoles, type Membership } from '../../postgres/membership.ts';
-import { type DroppedConstraint, isPartitioned, isRestored, restoreConstraint, restorePlan } from '../../postgres/restore-constraint.ts';
+import {
+  type DroppedConstraint,
+  duplicateRows,
+  isPartitioned,
+  isRestored,
+  restoreConstraint,
+  restorePlan,
+} from '../../postgres/restore-constraint.ts';
+import type { Sql } from '../../postgres/types.ts';
+import { masked } from '../../validator/masking.ts';
 
-type Needs = Pick<Clients, 'postgres'>;
+type Needs = Pick<Clients, 'target' | 'postgres'>;
 
 /** After the promotion only: while replication runs, the destination must not be stricter than the source. */
 export const restoreConstraints: Step<Needs> = {
@@ -34,7 +44,7 @@ export const restoreConstraints: Step<Needs> = {
       : done([names.length > 0 ? `on the destination: ${names.join('; ')}` : 'the run dropped no constraint', ...kept].join('; '));
   },
 
-  async apply({ postgres }, run) {
+  async apply({ target, postgres }, run) {
     let memberships = run.recall<readonly Membership[]>('memberships') ?? [];
     for (const entry of ledgerOf(run)) {
       const sql = await postgres.database('destination', entry.database);
@@ -43,7 +53,7 @@ export const restoreConstraints: Step<Needs> = {
       if (owner !== undefined) memberships = await joinRoles(sql, [owner], memberships, (all) => run.record('memberships', all));
       await run.record('restored', [...(run.recall<readonly DroppedConstraint[]>('restored') ?? []), entry]);
       run.progress({ text: `Building ${entry.name} on ${entry.schema}.${entry.table}` });
-      await restoreConstraint(sql, entry);
+      await restoreConstraint(sql, entry).catch((error: unknown) => withRows(error, target, sql, entry));
     }
     for (const key of keysToDrop(run)) {
       const sql = await postgres.database('destination', key.database);
@@ -65,6 +75,22 @@ export const restoreConstraints: Step<Needs> = {
     }
   },
 };
+
+/** Duplicates are told with their rows: what a person needs to find them; values that the service file does not show are masked. */
+async function withRows(error: unknown, target: Needs['target'], sql: Sql, entry: DroppedConstraint): Promise<never> {
+  if (!(error instanceof NeedsHuman) || error.code !== 'postgres.duplicate-rows') throw error;
+  const { columns, rows } = await duplicateRows(sql, entry);
+  const table = `${entry.schema}.${entry.table}`;
+  const shown = target.validation.showValues;
+  const head = [...new Set([...(shown[table] ?? []), ...columns])];
+  const text = (value: unknown) => (value === null || value === undefined ? null : String(value));
+  const lines = rows.map((row) => head.map((column) => masked(shown, table, column, text(row[column])) ?? 'NULL'));
+  throw new NeedsHuman(error.code, error.message, {
+    remedy: error.remedy,
+    cause: error,
+    tables: [{ title: `Rows of ${table} with the same key`, table: [head, ...lines] }],
+  });
+}
 
 function ledgerOf(run: RunView): readonly DroppedConstraint[] {
   return run.recall<readonly DroppedConstraint[]>('constraints', 'drop-deferrable-constraints') ?? [];
