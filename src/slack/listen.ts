@@ -20,6 +20,9 @@ export interface ListenOptions {
   /** After how long a command without an answer says that it is still looking. */
   readonly stillMs?: number;
 }
+/** Buttons that a worker has to look for; the others write a fact. */
+const slowButtons: ReadonlySet<string> = new Set(['run:validate']);
+
 interface Person {
   readonly id: string;
   readonly team: string | undefined;
@@ -83,7 +86,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
     const person = { id: body.user.id, team: body.user.team_id ?? body.team?.id, bot: isBot(body.user) };
     const channel = body.channel?.id ?? '';
     const value = 'value' in action && typeof action.value === 'string' ? action.value : '';
-    const still = whileItTakes(respond);
+    const still = slowButtons.has(action.action_id) ? whileItTakes(respond) : undefined;
     const reply = await track(
       answer(person, channel, `${body.trigger_id} ${action.action_id}`, async (actor) => {
         const result = await options.handlers.button({ actor, channel, action: action.action_id, value });
