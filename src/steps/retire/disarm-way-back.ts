@@ -1,6 +1,7 @@
 import type { Clients } from '../../clients.ts';
 import { done, type Step, todo } from '../../engine/step.ts';
-import { leaveRoles, type Membership } from '../../postgres/membership.ts';
+import type { FenceLedger } from '../../postgres/fence-ledger.ts';
+import { leave, leaveRoles, type Membership } from '../../postgres/membership.ts';
 import { disarmWayBack as disarm, lookAtWayBack } from '../../postgres/way-back.ts';
 
 /** From here on the old instance no longer gets what is written on the new one: the end of every rollback. */
@@ -29,7 +30,11 @@ export const disarmWayBack: Step<Pick<Clients, 'target' | 'postgres' | 'secrets'
     const memberships = ['synchronize-sequences', 'promote-destination', 'arm-way-back'].flatMap(
       (step) => run.recall<readonly Membership[]>('memberships', step) ?? [],
     );
-    await leaveRoles(await postgres.database('source', 'postgres'), memberships);
+    const home = await postgres.database('source', 'postgres');
+    await leaveRoles(home, memberships);
+    // The fence stays up; what the bot's user joined for it does not.
+    await leave(home, run.recall<FenceLedger | null>('ledger', 'fence-source')?.memberships ?? []);
+    await leave(home, run.recall<FenceLedger | null>('ledger', 'start-services')?.memberships ?? []);
   },
 
   undo: { irreversible: 'the way back was taken down, and its slot with it' },
