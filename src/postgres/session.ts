@@ -194,7 +194,11 @@ async function cancelRunning(request: SessionRequest, on: Client): Promise<void>
   canceller.on('error', () => undefined);
   try {
     await canceller.connect();
-    await canceller.query('select pg_cancel_backend($1)', [Reflect.get(on, 'processID')]);
+    // By its name too: a process that was frozen for long may hold the id of a session that is somebody else's by now.
+    await canceller.query(`select pg_cancel_backend(pid) from pg_stat_activity where pid = $1 and application_name = $2`, [
+      Reflect.get(on, 'processID'),
+      request.applicationName,
+    ]);
   } catch {
     await on.end().catch(() => undefined);
   } finally {

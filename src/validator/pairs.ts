@@ -74,7 +74,12 @@ async function cancelBackends(factory: ConnectionFactory, database: string, pids
   try {
     const client = await factory.open(database, 'pgupgrade-validate-cancel');
     client.on('error', () => undefined);
-    await client.query('select pg_cancel_backend(pid) from unnest($1::int[]) pid', [pids]).finally(() => client.end());
+    // By their name too: after a long freeze an id may be that of a session that is somebody else's.
+    await client
+      .query(`select pg_cancel_backend(pid) from pg_stat_activity where pid = any ($1) and starts_with(application_name, 'pgupgrade')`, [
+        pids,
+      ])
+      .finally(() => client.end());
   } catch {
     // The sessions are ended all the same; the server notices at its next write to the socket.
   }

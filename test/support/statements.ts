@@ -22,12 +22,14 @@ export async function logStatements(cluster: Cluster): Promise<void> {
   }
 }
 
-/** What the run's executions sent, in the order in which the server began it. */
+/** What the run's executions sent, in the order in which the server began it; without what ends a statement of the execution's own: it changes nothing. */
 export async function statementsOf(log: string, run: string): Promise<readonly Statement[]> {
   const line = new RegExp(`^\\S+ \\S+ UTC \\[\\d+\\] pgupgrade/${run}/([a-z-]+)/(\\d+) LOG:  (?:statement|execute [^:]*): (.*)$`);
   return (await readFile(log, 'utf8')).split('\n').flatMap((text) => {
     const [, step, token, sql] = line.exec(text) ?? [];
-    return step === undefined || sql === undefined ? [] : [{ step, token: Number(token), text: sql }];
+    return step === undefined || sql === undefined || sql.startsWith('select pg_cancel_backend')
+      ? []
+      : [{ step, token: Number(token), text: sql }];
   });
 }
 
@@ -36,7 +38,6 @@ export function late(statements: readonly Statement[]): readonly string[] {
   let newest = 0;
   return statements.flatMap(({ step, token, text }) => {
     newest = Math.max(newest, token);
-    // Of an interrupted execution, to end its own statement: it changes nothing.
-    return token < newest && !text.startsWith('select pg_cancel_backend') ? [`${step}/${token} after ${newest}: ${text}`] : [];
+    return token < newest ? [`${step}/${token} after ${newest}: ${text}`] : [];
   });
 }
