@@ -99,36 +99,41 @@ export function commonTables(source: readonly Found[], destination: readonly Fou
   });
 }
 
+/** Columns and keys are gathered for all tables at once: a subquery for each is quadratic where there are thousands. */
 const query = `
-  with locked as (
-    select relation from pg_locks
-    where mode = 'AccessExclusiveLock' and granted and relation is not null and database = (select oid from pg_database where datname = current_database()))
-  select n.nspname::text as schema, c.relname::text as name,
-    case when not has_schema_privilege(n.oid, 'USAGE') then format('%s has no USAGE on schema %s', current_user, n.nspname)
-      when not has_table_privilege(c.oid, 'SELECT') then format('%s may not read it (no SELECT)', current_user)
+  -- The sizes of a table wait for its lock: who holds it must hold up this table only, not the list.
+  with locked as materialized (
+    select distinct relation from pg_locks
+    where mode = 'AccessExclusiveLock' and granted and database = (select oid from pg_database where datname = current_database())
+  ), mine as (
+    select c.oid, n.oid as schema_id, n.nspname, c.relname, c.reltuples, c.relpages, current_setting('block_size')::bigint as block_size,
+      l.relation is not null as locked
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace left join locked l on l.relation = c.oid
+    where c.relkind = 'r' and c.relpersistence <> 't' and ${userSchema('n.nspname')} and ${notOfExtension('pg_class', 'c.oid')}
+  ), columns as (
+    select a.attrelid, json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'typeId', a.atttypid::bigint) order by a.attname) as columns
+    from pg_attribute a join mine on mine.oid = a.attrelid
+    where a.attnum > 0 and not a.attisdropped group by a.attrelid
+  ), keys as (
+    select i.indrelid, i.indisprimary as is_primary, x.relname as name, json_agg(a.attname order by k.place) as columns, bool_and(a.attnotnull) as complete
+    from pg_index i
+    join mine on mine.oid = i.indrelid
+    join pg_class x on x.oid = i.indexrelid
+    cross join lateral unnest(i.indkey::int2[]) with ordinality k (number, place)
+    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+    where i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null and i.indexprs is null and k.place <= i.indnkeyatts
+    group by i.indrelid, i.indexrelid, i.indisprimary, x.relname
+  ), keysets as (
+    select indrelid, json_agg(columns order by is_primary desc, json_array_length(columns), name) as keys from keys where complete group by indrelid
+  )
+  select m.nspname::text as schema, m.relname::text as name,
+    case when not has_schema_privilege(m.schema_id, 'USAGE') then format('%s has no USAGE on schema %s', current_user, m.nspname)
+      when not has_table_privilege(m.oid, 'SELECT') then format('%s may not read it (no SELECT)', current_user)
       -- row_security is off in this session, so that reading would be an error and never a part of the rows
-      when row_security_active(c.oid) then format('row security hides rows from %s (it needs BYPASSRLS or the owner''s rights)', current_user) end as hindrance,
-    c.reltuples::bigint::text as rows,
-    -- The sizes of a table wait for its lock: who holds it must hold up this table only, not the list.
-    (case when c.oid in (select relation from locked) then c.relpages else pg_relation_size(c.oid) / current_setting('block_size')::bigint end)::text as blocks,
-    (case when c.oid in (select relation from locked) then c.relpages * current_setting('block_size')::bigint else pg_table_size(c.oid) end)::text as bytes,
-    coalesce((
-      select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'typeId', a.atttypid::bigint) order by a.attname)
-      from pg_attribute a
-      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]') as columns,
-    coalesce((
-      select json_agg(key.columns order by key.is_primary desc, json_array_length(key.columns), key.name)
-      from (
-        select i.indisprimary as is_primary, x.relname as name,
-          json_agg(a.attname order by k.place) as columns, bool_and(a.attnotnull) as complete
-        from pg_index i
-        join pg_class x on x.oid = i.indexrelid
-        cross join lateral unnest(i.indkey::int2[]) with ordinality k (number, place)
-        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
-        where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null and i.indexprs is null
-          and k.place <= i.indnkeyatts
-        group by i.indexrelid, i.indisprimary, x.relname
-      ) key where key.complete), '[]') as keys
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind = 'r' and c.relpersistence <> 't' and ${userSchema('n.nspname')} and ${notOfExtension('pg_class', 'c.oid')}
+      when row_security_active(m.oid) then format('row security hides rows from %s (it needs BYPASSRLS or the owner''s rights)', current_user) end as hindrance,
+    m.reltuples::bigint::text as rows,
+    (case when m.locked then m.relpages else pg_relation_size(m.oid) / m.block_size end)::text as blocks,
+    (case when m.locked then m.relpages * m.block_size else pg_table_size(m.oid) end)::text as bytes,
+    coalesce(c.columns, '[]') as columns, coalesce(k.keys, '[]') as keys
+  from mine m left join columns c on c.attrelid = m.oid left join keysets k on k.indrelid = m.oid
   order by 1, 2`;
