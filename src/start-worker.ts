@@ -22,12 +22,14 @@ export async function startStepWorker({ runtime, services, jobs }: Process): Pro
   const tend = createWayBackTender();
   const worker = await startWorker<Clients>(jobs, {
     runbook,
-    async openClients(header, { guard, signal, applicationName, token }) {
+    async openClients(header, { guard, signal, applicationName, token, step, leg }) {
+      // Writes are given back on one instance; the other one may be the trouble.
+      const spare = step !== 'give-back' ? undefined : leg === 'rollback' ? 'source' : 'destination';
       const run = `${header.run}-${header.uid}`;
       const opened = kept.take(run, header, { guard, signal, applicationName, readOnly: false });
       return {
         clients: opened.clients,
-        takeOver: () => opened.postgres.takeOver(header, token),
+        takeOver: () => opened.postgres.takeOver(header, token, spare),
         keep: () => kept.keep(run, opened),
         close: opened.close,
       };

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { classified } from './postgres/errors.ts';
-import { verifyCa } from './postgres/session.ts';
+import { endClient, verifyCa } from './postgres/session.ts';
 import type { Address, Side } from './postgres/types.ts';
 import type { ConnectionFactory } from './validator/types.ts';
 
@@ -52,7 +52,7 @@ export function warmConnections(
       }
     },
     async close() {
-      await Promise.all([...warm].map(({ client }) => client.end().catch(() => undefined)));
+      await Promise.all([...warm].map(({ client }) => endClient(client)));
       warm.clear();
     },
   };

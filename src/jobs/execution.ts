@@ -51,6 +51,7 @@ async function attempt<C>(working: Working<C>, work: Work, ownership: Ownership,
   const step = work.kind === 'give-back' ? 'give-back' : work.step;
   const opened = await working.openClients(header, {
     step,
+    leg: leg.name,
     token: lease.token,
     guard: lease.guard,
     signal: ownership.signal,

@@ -15,6 +15,7 @@ import { startTending, type Tending } from './tending.ts';
 export interface Opening {
   /** The step that is executed, or `give-back`. */
   readonly step: string;
+  readonly leg: Leg;
   readonly token: number;
   /** @throws LeaseLost when another worker owns the run. */
   readonly guard: () => Promise<void>;

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { NeedsHuman, Transient } from '../errors.ts';
 import { openSession, type Session, verifyCa } from './session.ts';
 import { endOlderSessions, ownerLock } from './take-over.ts';
@@ -26,11 +27,16 @@ export type Binding = Pick<PostgresOptions, 'applicationName' | 'signal'>;
 export interface PostgresConnections extends Postgres {
   /** Hands the open sessions to another execution of the same run; its `takeOver` comes next. */
   bind(execution: Binding): void;
-  /** Ends the sessions of earlier owners of the run and holds the run's advisory lock on the source from now on. */
-  takeOver(run: { readonly run: string; readonly uid: string }, token: number): Promise<void>;
+  /**
+   * Ends the sessions of earlier owners of the run and holds the run's advisory lock on the source from now on. `spare`: the
+   * instance that this execution does without; it is not waited for when it does not answer.
+   */
+  takeOver(run: { readonly run: string; readonly uid: string }, token: number, spare?: Side): Promise<void>;
   /** Ends every session, those of `login` included. */
   close(): Promise<void>;
 }
+
+const spareAnswersWithinMs = 500;
 
 /** The two servers for one execution of a step. One session per side and database, TLS with the instance's own CA. */
 export function createPostgres(options: PostgresOptions): PostgresConnections {
@@ -109,12 +115,16 @@ export function createPostgres(options: PostgresOptions): PostgresConnections {
       }
       return { ...session, end };
     },
-    async takeOver(run, token) {
+    async takeOver(run, token, spare) {
+      const patiently = <T>(side: Side, work: Promise<T>) =>
+        side === spare ? Promise.race([work, pause(spareAnswersWithinMs, undefined, { ref: false })]) : work;
       await rename();
       const ended = await Promise.allSettled(
         (['source', 'destination'] as const).map(async (side) => {
           try {
-            await endOlderSessions(await database(side, 'postgres'), run.run, token);
+            const ending = database(side, 'postgres').then((sql) => endOlderSessions(sql, run.run, token));
+            ending.catch(() => undefined);
+            await patiently(side, ending);
           } catch (error) {
             // An instance that is adopted may have another password until create-destination sets it.
             const refused = side === 'destination' && error instanceof NeedsHuman && error.code === 'postgres.password-refused';
@@ -124,10 +134,12 @@ export function createPostgres(options: PostgresOptions): PostgresConnections {
       );
       for (const one of ended) if (one.status === 'rejected') throw one.reason;
       lock ??= ownerLock(open('source', 'postgres', undefined), run.uid);
-      await lock.hold().catch((error: unknown) => {
+      const held = lock.hold().catch((error: unknown) => {
         // It is taken with the first change on the source once that server answers.
         if (!isUnreachable(error)) throw error;
       });
+      held.catch(() => undefined);
+      await patiently('source', held);
     },
     async close() {
       await Promise.all([lock?.end(), ...[...sessions.values(), ...logins].map((session) => session.end())]);

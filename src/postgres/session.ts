@@ -183,9 +183,21 @@ export function openSession(request: SessionRequest): Session {
       ended = true;
       const last = client;
       client = undefined;
-      await last?.end().catch(() => undefined);
+      if (last) await endClient(last);
     },
   };
+}
+
+const goodbyeWithinMs = 500;
+
+/** Says goodbye, and hangs up on a server that does not answer any more: nobody may wait for that. */
+export async function endClient(client: Client): Promise<void> {
+  const timer = setTimeout(
+    () => (Reflect.get(client, 'connection') as { stream?: { destroy(): void } }).stream?.destroy(),
+    goodbyeWithinMs,
+  );
+  await client.end().catch(() => undefined);
+  clearTimeout(timer);
 }
 
 /** An abort must not leave a statement running: the server is asked to cancel it, and the socket is closed if that fails. */

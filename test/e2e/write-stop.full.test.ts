@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Cluster } from '../../sandbox/types.ts';
 import type { RunState } from '../../src/engine/state.ts';
+import { freeze } from '../support/freeze.ts';
 import { ask } from '../support/server-looks.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 
@@ -27,8 +26,10 @@ afterAll(() => stage?.close());
 
 const writes = (cluster: Cluster) => stage.world.ledger.writes().filter(({ server }) => server === cluster.host).length;
 
-/** The question is approved as soon as it is open. */
+/** The question is asked again where the last try was given back, and approved as soon as it is open. */
 async function cutsOver(): Promise<void> {
+  const { blocked } = await stage.until(run, () => true, 'now');
+  if (blocked) await stage.says('U0OPERATOR', `/pgupgrade retry ${run}`);
   const { gate } = await stage.until(run, (state) => state.gate?.gate === 'approve-cutover', 'the question', 180_000);
   await stage.says('U0APPROVER', `/pgupgrade approve ${run} --question=${gate?.nonce}`);
 }
@@ -55,28 +56,8 @@ async function givenBack(reason: RegExp): Promise<void> {
   const known = writes(source);
   await expect.poll(() => writes(source), { timeout: 30_000 }).toBeGreaterThan(known + 50);
   await stage.world.settled('staging');
-  await stage.says('U0OPERATOR', `/pgupgrade retry ${run}`);
 }
 let promotesRefused = 0;
-
-/** A server whose processes all stand still: it takes connections and answers nothing. Gives the function that wakes it. */
-async function freeze(cluster: Cluster): Promise<() => void> {
-  const postmaster = cluster.pid();
-  if (postmaster === undefined) throw new Error(`${cluster.name} does not run`);
-  process.kill(postmaster, 'SIGSTOP');
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=', '--ppid', String(postmaster)]);
-  const all = [
-    postmaster,
-    ...stdout
-      .split('\n')
-      .map(Number)
-      .filter((pid) => pid > 0),
-  ];
-  for (const pid of all) process.kill(pid, 'SIGSTOP');
-  return () => {
-    for (const pid of all) process.kill(pid, 'SIGCONT');
-  };
-}
 
 test('replicas that somebody else puts back every second are named, whenever that begins', async () => {
   const worker = stage.world.deployments.list().find(({ name }) => name === 'inapp-worker');

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createPostgres, type PostgresConnections, type PostgresOptions } from '../../src/postgres/connect.ts';
 import { openPair, type Pair, passwords } from '../support/cutover-pair.ts';
+import { freeze } from '../support/freeze.ts';
 
 let pair: Pair;
 const opened: PostgresConnections[] = [];
@@ -202,4 +203,22 @@ describe('a new owner of the run', () => {
     const connections = connect(6, { addresses: async () => nowhere });
     await connections.takeOver(run, 6);
   });
+});
+
+describe('an instance that does not answer', () => {
+  it('keeps nobody from giving the writes back on the other one, nor from hanging up', async () => {
+    const before = connect(1);
+    const sessions = [await before.database('source', 'inapp'), await before.database('destination', 'inapp')];
+    expect(sessions).toHaveLength(2);
+    const wake = await freeze(pair.destination);
+    try {
+      await before.close();
+      const now = connect(2);
+      await now.takeOver(run, 2, 'destination');
+      await now.close();
+    } finally {
+      wake();
+    }
+    // Less than one attempt to connect takes.
+  }, 6_000);
 });
