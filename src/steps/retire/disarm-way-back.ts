@@ -4,6 +4,16 @@ import type { FenceLedger } from '../../postgres/fence-ledger.ts';
 import { leave, leaveRoles, type Membership } from '../../postgres/membership.ts';
 import { disarmWayBack as disarm, lookAtWayBack } from '../../postgres/way-back.ts';
 
+/** Steps of the upgrade that let the bot's user act for an owner on the old instance, which nobody takes back before. */
+const membershipSteps = [
+  'grant-migration-user',
+  'drop-deferrable-constraints',
+  'add-missing-primary-keys',
+  'synchronize-sequences',
+  'promote-destination',
+  'arm-way-back',
+];
+
 /** From here on the old instance no longer gets what is written on the new one: the end of every rollback. */
 export const disarmWayBack: Step<Pick<Clients, 'target' | 'postgres' | 'secrets'>> = {
   id: 'disarm-way-back',
@@ -27,9 +37,7 @@ export const disarmWayBack: Step<Pick<Clients, 'target' | 'postgres' | 'secrets'
   async apply({ target, postgres, secrets }, run) {
     const password = (await secrets.latest(target.secrets['wayback'] ?? '')) ?? '';
     await disarm({ postgres, uid: run.uid, databases: Object.keys(target.databases), user: 'wayback', password });
-    const memberships = ['synchronize-sequences', 'promote-destination', 'arm-way-back'].flatMap(
-      (step) => run.recall<readonly Membership[]>('memberships', step) ?? [],
-    );
+    const memberships = membershipSteps.flatMap((step) => run.recall<readonly Membership[]>('memberships', step) ?? []);
     const home = await postgres.database('source', 'postgres');
     await leaveRoles(home, memberships);
     // The fence stays up; what the bot's user joined for it does not.
