@@ -71,15 +71,20 @@ export async function joinPlan(sql: Sql, roles: readonly string[]): Promise<read
 
 /** Takes memberships back, latest first; those that are gone already are left. */
 export async function leaveRoles(sql: Sql, memberships: readonly Membership[]): Promise<void> {
-  for (const { role, member } of [...memberships].reverse().filter((entry) => entry.side === sql.side)) {
-    const rows = await sql.look(
-      `select from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles u on u.oid = m.member
-        where r.rolname = $1 and u.rolname = $2
-          and (current_setting('server_version_num')::int < 160000 or pg_has_role(current_user, m.grantor, 'USAGE'))`,
-      [role, member],
-    );
-    if (rows.length > 0) await sql.change(`revoke ${identifier(role)} from ${identifier(member)}`);
-  }
+  for (const one of [...memberships].reverse())
+    if (await isHeld(sql, one)) await sql.change(`revoke ${identifier(one.role)} from ${identifier(one.member)}`);
+}
+
+/** Is it one of this server, still there, and the session's user's to take back? */
+export async function isHeld(sql: Sql, { side, role, member }: Membership): Promise<boolean> {
+  if (side !== sql.side) return false;
+  const rows = await sql.look(
+    `select from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles u on u.oid = m.member
+      where r.rolname = $1 and u.rolname = $2
+        and (current_setting('server_version_num')::int < 160000 or pg_has_role(current_user, m.grantor, 'USAGE'))`,
+    [role, member],
+  );
+  return rows.length > 0;
 }
 
 export function joinSql(role: string, member: string, major: number): string {

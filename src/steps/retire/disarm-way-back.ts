@@ -4,15 +4,8 @@ import type { FenceLedger } from '../../postgres/fence-ledger.ts';
 import { leave, leaveRoles, type Membership } from '../../postgres/membership.ts';
 import { disarmWayBack as disarm, lookAtWayBack } from '../../postgres/way-back.ts';
 
-/** Steps of the upgrade that let the bot's user act for an owner on the old instance, which nobody takes back before. */
-const membershipSteps = [
-  'grant-migration-user',
-  'drop-deferrable-constraints',
-  'add-missing-primary-keys',
-  'synchronize-sequences',
-  'promote-destination',
-  'arm-way-back',
-];
+/** Steps of the upgrade whose memberships nothing needs any more; those of the preparing steps go with the users. */
+const membershipSteps = ['synchronize-sequences', 'promote-destination', 'arm-way-back'];
 
 /** From here on the old instance no longer gets what is written on the new one: the end of every rollback. */
 export const disarmWayBack: Step<Pick<Clients, 'target' | 'postgres' | 'secrets'>> = {

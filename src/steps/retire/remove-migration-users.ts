@@ -4,7 +4,7 @@ import { NeedsHuman } from '../../errors.ts';
 import { type AddedKey, addedKeyState, dropAddedKeySql } from '../../postgres/added-key.ts';
 import { roleExists, tables } from '../../postgres/catalogue.ts';
 import { identifier } from '../../postgres/identifiers.ts';
-import { joinRoles, leaveRoles, type Membership } from '../../postgres/membership.ts';
+import { isHeld, joinRoles, leaveRoles, type Membership } from '../../postgres/membership.ts';
 import { describeOwned, ownedBy } from '../../postgres/ownership-migrator.ts';
 import type { Side } from '../../postgres/types.ts';
 
@@ -13,6 +13,9 @@ interface Leftover {
   readonly what: string;
   remove(): Promise<void>;
 }
+
+/** Steps of the upgrade that let the bot's user act for an owner on the old instance. Rights that they gave can only be taken back by it. */
+const membershipSteps = ['grant-migration-user', 'drop-deferrable-constraints', 'add-missing-primary-keys'];
 
 /** What only the migration and the way back needed, on both instances: users, rights, pglogical, columns, secrets. */
 export const removeMigrationUsers: Step<Needs> = {
@@ -32,7 +35,7 @@ export const removeMigrationUsers: Step<Needs> = {
   undo: { irreversible: 'without the way back these users have nothing to do' },
 };
 
-/** In the order in which they can go: rights before their user, the user before its password. */
+/** In the order in which they can go: rights before their user, the user before its password, the bot's own memberships last. */
 async function leftovers(clients: Needs, run: RunView): Promise<readonly Leftover[]> {
   const { target, postgres, secrets } = clients;
   const left: Leftover[] = [];
@@ -73,6 +76,13 @@ async function leftovers(clients: Needs, run: RunView): Promise<readonly Leftove
     if (made && (await secrets.latest(secret)) !== undefined)
       left.push({ what: `delete secret ${secret}`, remove: () => secrets.destroy(secret) });
   }
+  const home = await postgres.database('source', 'postgres');
+  for (const one of membershipSteps.flatMap((step) => run.recall<readonly Membership[]>('memberships', step) ?? []))
+    if (await isHeld(home, one))
+      left.push({
+        what: `${target.source}: revoke ${identifier(one.role)} from ${identifier(one.member)}`,
+        remove: () => leaveRoles(home, [one]),
+      });
   return left;
 }
 
