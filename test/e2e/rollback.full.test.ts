@@ -94,9 +94,10 @@ test('a rollback waits while the old instance is behind, and stops nothing meanw
   for (const statement of stumbling) await asApplication(statement);
   await asApplication(`update public.campaign set payload = payload || jsonb_build_object('filler', repeat(id::text, 400))`);
   await stage.says('U0OPERATOR', `/pgupgrade rollback ${run} "queries are slow"`);
+  // A partition that a pod makes meanwhile has to wait as well: the apply that stands still holds its parent.
   await expect
     .poll(async () => (await stage.log.progress(run))?.text, { timeout: 60_000 })
-    .toMatch(/^the old instance is .* behind, at most 1\.0 MB/);
+    .toMatch(/^the old instance is .* behind, at most 1\.0 MB|^attempt \d of 8: canceling statement due to lock timeout/);
   await writesFlow(destination);
   expect(await openGate()).toBeUndefined();
   await held.release();
