@@ -1,6 +1,6 @@
 import { unfenceSql } from './postgres/unfence-sql.ts';
 import { wayBackName } from './postgres/way-back.ts';
-import { dsn, kubectl, psql, type Situation } from './takeover-lines.ts';
+import { dsn, kubectl, psql, type Situation, switching } from './takeover-lines.ts';
 import { startOrder } from './workloads/order.ts';
 
 /** By step of a rollback, and `give-back` for its write stop: the commands by which a person does what the bot would do. */
@@ -55,15 +55,7 @@ export function commandsOfRollback(step: string, it: Situation): readonly string
         ...opening(old, it.fence),
       ];
     case 'switch-services-back':
-      return Object.entries(target.workloads).map(([name, { connection }]) =>
-        kubectl(
-          target,
-          name,
-          (at) =>
-            `kubectl -n ${at} set env deployment/${name} ${connection}=…   # ${it.destination.connectionName} → ${it.source.connectionName}, ${it.destination.host} → ${it.source.host}`,
-          `switch ${connection} of ${name} to ${it.source.connectionName}`,
-        ),
-      );
+      return switching(target, it.destination, it.source);
     case 'start-services-back':
       return starting;
     case 'remove-way-back':

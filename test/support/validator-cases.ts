@@ -61,20 +61,16 @@ const value = (literal: Literal, type: ValueType) =>
 const rowSql = (values: readonly Literal[], columns: readonly ValueType[]) =>
   `(${values.map((literal, i) => value(literal, columns[i] ?? { sql: 'text', values: fc.constant('') })).join(', ')})`;
 
+function primaryKey(columns: readonly ValueType[], keys: number): string[] {
+  const names = columns.slice(0, keys).map((_, i) => name(i));
+  return keys > 0 ? [`primary key (${names.join(', ')})`] : [];
+}
+
 /** The table on the source. */
 export function made(table: string, { columns, keys, rows }: Case): string[] {
   const declared = columns.map((type, i) => `${name(i)} ${type.sql}`);
-  const key =
-    keys > 0
-      ? [
-          `primary key (${columns
-            .slice(0, keys)
-            .map((_, i) => name(i))
-            .join(', ')})`,
-        ]
-      : [];
   return [
-    `create table ${table} (${[...declared, ...key].join(', ')})`,
+    `create table ${table} (${[...declared, ...primaryKey(columns, keys)].join(', ')})`,
     ...rows.map((row) => `insert into ${table} values ${rowSql(row, columns)}${keys > 0 ? ' on conflict do nothing' : ''}`),
   ];
 }
@@ -82,18 +78,9 @@ export function made(table: string, { columns, keys, rows }: Case): string[] {
 /** Its twin: the same rows as text in the other order, the columns in the other order behind one that was dropped, some rows written twice. */
 export function twin(table: string, { columns, keys }: Case, rows: readonly (readonly Literal[])[]): string[] {
   const declared = columns.map((type, i) => `${name(i)} ${type.sql}`).reverse();
-  const key =
-    keys > 0
-      ? [
-          `primary key (${columns
-            .slice(0, keys)
-            .map((_, i) => name(i))
-            .join(', ')})`,
-        ]
-      : [];
   const list = columns.map((_, i) => name(i)).join(', ');
   return [
-    `create table ${table} (${['gone int', ...declared, ...key].join(', ')})`,
+    `create table ${table} (${['gone int', ...declared, ...primaryKey(columns, keys)].join(', ')})`,
     `alter table ${table} drop column gone`,
     ...[...rows].reverse().map((row) => `insert into ${table} (${list}) values ${rowSql(row, columns)}`),
     `update ${table} set ${name(0)} = ${name(0)} where ctid <= '(0,2)'`,
