@@ -35,7 +35,8 @@ export const columns = `
       case when a.attstorage <> t.typstorage then 'storage ' || a.attstorage::text end,
       -- '' and, on 13, nothing: the default; -1 up to 16 and null from 17 on: the default
       'compression ' || nullif(to_jsonb(a) ->> 'attcompression', ''), 'statistics target ' || nullif(a.attstattarget, -1),
-      'options ' || a.attoptions::text, 'foreign options ' || a.attfdwoptions::text) as text
+      -- 17.12 counts a column's versions in an option of its own, which pg_dump leaves out as well
+      'options ' || (select string_agg(o, ', ' order by o) from unnest(a.attoptions) o where not starts_with(o, 'pg_attver=')), 'foreign options ' || a.attfdwoptions::text) as text
   from pg_attribute a
   join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace join pg_type t on t.oid = a.atttypid
   left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
