@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { NeedsHuman } from '../errors.ts';
 import { createEach } from './carry-over.ts';
+import { poke } from './drain.ts';
 import { literal } from './identifiers.ts';
 import { joinRoles, type Membership } from './membership.ts';
 import { tableDefinitions, userTables } from './table-definition.ts';
@@ -44,7 +45,7 @@ export async function carryForward(request: CarryForwardRequest): Promise<readon
   await synchronized(
     there,
     (await here.look<{ key: string; schema: string; name: string }>(leafTables)).filter(({ key }) => keys.has(key)),
-    request.signal,
+    request,
   );
   return found.map(({ shown }) => shown);
 }
@@ -98,11 +99,15 @@ async function replicate({ postgres, database, password }: CarryForwardRequest):
   }
 }
 
-/** Their rows are copied by a worker of their own; until it is through, a comparison would find them missing. */
+/**
+ * Their rows are copied by a worker of their own; until it is through, a comparison would find them missing. That worker ends
+ * with the first commit behind the position at which the subscription waits for it: where nobody writes, both would
+ * wait until the walsender's timeout (pglogical 2.4), so that one is made.
+ */
 async function synchronized(
   there: Sql,
   tables: readonly { readonly schema: string; readonly name: string }[],
-  signal: AbortSignal,
+  { postgres, database, signal }: CarryForwardRequest,
 ): Promise<void> {
   const until = Date.now() + syncedWithinMs;
   const wanted = tables.map(({ schema, name }) => `${schema}.${name}`);
@@ -117,6 +122,7 @@ async function synchronized(
     const open = wanted.filter((table) => !ready.some(({ name }) => name === table));
     if (open.length === 0) return;
     if (Date.now() > until) throw notCarried(`the rows of ${open.join(', ')} are not copied after ${syncedWithinMs / 60_000} minutes`);
+    await poke(postgres, 'source', database);
     await pause(200, undefined, { signal });
   }
 }

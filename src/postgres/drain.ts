@@ -98,7 +98,7 @@ function refuseHopeless(side: Side, slots: readonly SlotAt[], behind: readonly S
 }
 
 /** Commits and so wakes the walsenders; it carries no data and no table knows of it. */
-async function poke(postgres: Postgres, side: Side, database: string): Promise<void> {
+export async function poke(postgres: Postgres, side: Side, database: string): Promise<void> {
   const sql = await postgres.database(side, database);
   await sql.change(`select pg_logical_emit_message(true, 'pgupgrade', '')`);
 }

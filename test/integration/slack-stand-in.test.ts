@@ -6,8 +6,8 @@ import { PEOPLE } from '../support/slack-people.ts';
 let slack: Slack;
 let bot: RunningBot | undefined;
 
-async function connect(sockets: number): Promise<void> {
-  bot = await startBot(await slack.listen(), sockets);
+async function connect(sockets: number, deadAfterMs?: number): Promise<void> {
+  bot = await startBot(await slack.listen(), sockets, deadAfterMs);
   if (sockets > 0) await slack.waitForSockets(sockets);
   else slack.setRequestUrl(bot.requestUrl);
 }
@@ -62,7 +62,7 @@ describe('a real Bolt app talks to the stand-in with nothing changed but the URL
   });
 
   it('loses nothing when both of its sockets are refreshed one after the other', async () => {
-    await connect(2);
+    await connect(2, 300);
     bot?.app.event('app_home_opened', async () => undefined);
     const outcomes: { readonly ok: boolean }[] = [];
     let over = false;
@@ -76,7 +76,7 @@ describe('a real Bolt app talks to the stand-in with nothing changed but the URL
   });
 
   it('with one socket it is deaf for a moment after a refresh, and the person sees it', async () => {
-    await connect(1);
+    await connect(1, 300);
     await slack.refreshSockets({ together: true });
     expect(await slack.human.command('operator', '/pgupgrade status')).toEqual({ ok: false, error: 'dispatch_failed' });
     const seen = await slack.waitFor((message) => message.user === 'USLACKBOT');

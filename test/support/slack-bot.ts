@@ -7,13 +7,13 @@ export type Bot = App;
 class Sockets {
   readonly #receivers: readonly SocketModeReceiver[];
   readonly #away = new Set<SocketModeReceiver>();
-  constructor(slackApiUrl: string, count: number) {
+  constructor(slackApiUrl: string, count: number, deadAfterMs: number) {
     this.#receivers = Array.from(
       { length: count },
       () =>
         new SocketModeReceiver({
           appToken: 'xapp-sandbox',
-          clientPingTimeout: 300,
+          clientPingTimeout: deadAfterMs,
           logLevel: LogLevel.ERROR,
           installerOptions: { clientOptions: { slackApiUrl } },
         }),
@@ -111,14 +111,17 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Starts it against a Slack at `base`, by `sockets` connections or (0) by HTTP. */
-export async function startBot(base: string, sockets: number): Promise<RunningBot> {
+/**
+ * Starts it against a Slack at `base`, by `sockets` connections or (0) by HTTP. A socket that is silent for `deadAfterMs` is given
+ * up, and after a refresh its successor comes as late: short only where a test refreshes, because a busy machine is silent, too.
+ */
+export async function startBot(base: string, sockets: number, deadAfterMs = 5_000): Promise<RunningBot> {
   const slackApiUrl = `${base}/api/`;
   const clientOptions = { slackApiUrl, retryConfig: { retries: 0 } };
   const port = sockets > 0 ? 0 : await freePort();
   const receiver =
     sockets > 0
-      ? new Sockets(slackApiUrl, sockets)
+      ? new Sockets(slackApiUrl, sockets, deadAfterMs)
       : new HTTPReceiver({ signingSecret: 'sandbox-secret', logLevel: LogLevel.ERROR, port, endpoints: '/slack/events' });
   const app = new App({ token: 'xoxb-sandbox', receiver, clientOptions, convoStore: false, logLevel: LogLevel.ERROR });
   listen(app);
