@@ -74,7 +74,8 @@ export function createWayBackTender() {
       if (hasStopped(health)) warnings.push(stoppedSentence(target, health, await firstUnconfirmed(wayBack, health)));
     }
     const memo: Memo = { healths, partitions: known.partitions + partitions.length, last: partitions.at(-1) ?? known.last };
-    return { look: lookOf(target, memo), did, warnings, gaps };
+    const over = overSince(target, request.state, Date.now());
+    return { look: lookOf(target, memo), did, warnings, gaps, ...(over === undefined ? {} : { over }) };
   };
 }
 
@@ -86,6 +87,12 @@ function lookOf({ wayBack }: Needs['target'], memo: Memo): WayBackLook {
     ...(memo.partitions > 0 ? [`${memo.partitions} new partitions made on the old instance too, last ${memo.last}`] : []),
   ].join(' · ');
   return { at: Date.now(), text, memo };
+}
+
+/** Nobody decides for people that they will not go back: when the days are over they are asked to. */
+export function overSince({ source, destination, wayBack }: Needs['target'], state: RunState, now: number): string | undefined {
+  if (state.endedAt === undefined || now < state.endedAt + wayBack.days * 86_400_000) return undefined;
+  return `the ${wayBack.days} days of the way back are over; ${destination} goes on keeping WAL for ${source}, and both cost money, until somebody types \`/pgupgrade retire ${state.header?.run ?? ''}\``;
 }
 
 function memoOf(before: WayBackLook | undefined): Memo {

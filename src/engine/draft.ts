@@ -81,7 +81,7 @@ export function emptyDraft(shape: RunbookShape): Draft {
     writesOffSince: undefined,
     spans: [],
     writeStops: [],
-    wayBack: { warnings: [], gaps: [], lost: undefined },
+    wayBack: { warnings: [], gaps: [], lost: undefined, over: false },
     ended: undefined,
   };
 }

@@ -99,7 +99,8 @@ export type FactBody =
   | { readonly type: 'note'; readonly by: string; readonly text: string; readonly marks?: 'paused' }
   /**
    * What a look at the armed way back brought: tables made on the old instance, and everything that stands against going back now
-   * (`warnings`, replacing the earlier ones) or for good (`gaps`, added to them). `lost`: why there is no way back any more.
+   * (`warnings`, replacing the earlier ones) or for good (`gaps`, added to them). `lost`: why there is no way back any more. `over`: that
+   * its days are over and what to do; said once.
    */
   | {
       readonly type: 'way-back.tended';
@@ -107,6 +108,7 @@ export type FactBody =
       readonly warnings: readonly string[];
       readonly gaps: readonly string[];
       readonly lost?: string;
+      readonly over?: string;
     }
   | { readonly type: 'run.finished' }
   | { readonly type: 'run.aborted' }

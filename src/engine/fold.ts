@@ -172,7 +172,12 @@ function take(draft: Draft, fact: Fact): void {
       return;
     case 'way-back.tended': {
       const gaps = [...new Set([...draft.wayBack.gaps, ...fact.gaps])];
-      draft.wayBack = { warnings: fact.warnings, gaps, lost: fact.lost ?? draft.wayBack.lost };
+      draft.wayBack = {
+        warnings: fact.warnings,
+        gaps,
+        lost: fact.lost ?? draft.wayBack.lost,
+        over: draft.wayBack.over || fact.over !== undefined,
+      };
       return;
     }
     case 'run.finished':

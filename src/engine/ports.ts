@@ -68,6 +68,8 @@ export interface Tended {
   readonly warnings: readonly string[];
   readonly gaps: readonly string[];
   readonly lost?: string;
+  /** Its days are over: since when, and what to do. */
+  readonly over?: string;
 }
 
 /** Queues what the run owes next. Implemented in jobs/ on BullMQ; idempotent. */

@@ -149,7 +149,13 @@ export interface RunState {
   /** Write stops that ended: by a give-back, by the services' start on the new instance or on the old one. */
   readonly writeStops: readonly WriteStop[];
   /** What the looks at the armed way back found; `lost`: there is none any more, and why. */
-  readonly wayBack: { readonly warnings: readonly string[]; readonly gaps: readonly string[]; readonly lost: string | undefined };
+  readonly wayBack: {
+    readonly warnings: readonly string[];
+    readonly gaps: readonly string[];
+    readonly lost: string | undefined;
+    /** People were told that its days are over. */
+    readonly over: boolean;
+  };
   readonly endedAt: number | undefined;
 }
 

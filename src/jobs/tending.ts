@@ -109,6 +109,9 @@ function factOf(state: RunState, tended: Tended, armedBy: string): readonly Fact
   const { did, warnings, lost } = tended;
   const gaps = tended.gaps.filter((gap) => !state.wayBack.gaps.includes(gap));
   const same = warnings.length === state.wayBack.warnings.length && warnings.every((one) => state.wayBack.warnings.includes(one));
-  if (did.length === 0 && gaps.length === 0 && lost === undefined && same) return undefined;
-  return [{ type: 'way-back.tended', did, warnings, gaps, ...(lost === undefined ? {} : { lost }) }];
+  const over = state.wayBack.over ? undefined : tended.over;
+  if (did.length === 0 && gaps.length === 0 && lost === undefined && over === undefined && same) return undefined;
+  return [
+    { type: 'way-back.tended', did, warnings, gaps, ...(lost === undefined ? {} : { lost }), ...(over === undefined ? {} : { over }) },
+  ];
 }

@@ -114,8 +114,8 @@ function ofFact(fact: Fact, index: number, view: RunViewData, then: (length: num
     }
     case 'way-back.tended': {
       const deed = renderDeed(fact, index, view);
-      // What stands against going back needs eyes; that a table was carried over does not.
-      const loud = fact.lost !== undefined || fact.warnings.length + fact.gaps.length > 0;
+      // What stands against going back needs eyes, and that its days are over; that a table was carried over does not.
+      const loud = fact.lost !== undefined || fact.over !== undefined || fact.warnings.length + fact.gaps.length > 0;
       return deed ? [want(index, loud ? 'warning' : 'deed', deed)] : [];
     }
     default: {

@@ -131,8 +131,19 @@ describe('the upkeep of an armed way back', () => {
     warnings = [];
     await expect
       .poll(async () => (await world.state()).wayBack, { timeout: 10_000 })
-      .toEqual({ warnings: [], gaps: ['rows of t are missing'], lost: undefined });
+      .toEqual({ warnings: [], gaps: ['rows of t are missing'], lost: undefined, over: false });
     expect((await world.jobs.log.read(world.run)).filter(({ type }) => type === 'way-back.tended')).toHaveLength(2);
+  });
+
+  test('says once that its days are over', async () => {
+    const world = await opened(1, async () => ({ ...nothing, over: 'the 7 days are over' }));
+    await world.append(armed);
+    await expect.poll(async () => (await world.state()).wayBack.over, { timeout: 10_000 }).toBe(true);
+    const looks = world.at.length;
+    await expect.poll(() => world.at.length, { timeout: 10_000 }).toBeGreaterThan(looks + 2);
+    expect((await world.jobs.log.read(world.run)).filter(({ type }) => type === 'way-back.tended')).toMatchObject([
+      { over: 'the 7 days are over' },
+    ]);
   });
 
   test('ends when the way back is lost, and shows a look that was not possible', async () => {

@@ -65,7 +65,7 @@ export async function openTendingWorld(schema: string) {
       const postgres = connect(options.guard ?? (async () => undefined));
       const secrets: Partial<Secrets> = { latest: async () => passwords.wayback };
       const cloudSql: Partial<CloudSql> = { instance: async () => ({ settings: { dataDiskSizeGb: String(options.diskGb ?? 100) } }) };
-      const state: Partial<RunState> = { records: new Map(), wayBack: { warnings: [], gaps: [...gaps], lost: undefined } };
+      const state: Partial<RunState> = { records: new Map(), wayBack: { warnings: [], gaps: [...gaps], lost: undefined, over: false } };
       try {
         const tended = await tend({
           clients: {

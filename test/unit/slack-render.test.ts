@@ -110,7 +110,11 @@ describe('the board', () => {
     expect(said(lost, 'board')).toContain('No way back any more*: its slot is dropped');
     expect(said(lost, 'warning')).toContain('There is no way back any more');
     const resolved = [tended({ warnings: ['x'] }), tended({})];
-    expect(viewOf(resolved).state.wayBack).toEqual({ warnings: [], gaps: [], lost: undefined });
+    expect(viewOf(resolved).state.wayBack).toEqual({ warnings: [], gaps: [], lost: undefined, over: false });
+    const over = viewOf([tended({ over: 'the 7 days of the way back are over' })]);
+    expect(only(over, 'warning').broadcast).toBe(true);
+    expect(said(over, 'warning')).toContain('⏰ Way back: the 7 days of the way back are over');
+    expect(said(over, 'warning')).not.toContain('Nothing stands against');
   });
 
   it('is the same message while nothing changes, so that it is not edited', () => {

@@ -72,14 +72,15 @@ function legAt(facts: readonly Fact[], index: number): Leg {
   return last?.type === 'leg.begun' ? last.leg : 'upgrade';
 }
 
-function tended({ did, warnings, gaps, lost }: Extract<Fact, { readonly type: 'way-back.tended' }>): string {
+function tended({ did, warnings, gaps, lost, over }: Extract<Fact, { readonly type: 'way-back.tended' }>): string {
   if (lost !== undefined)
     return `🚨 *There is no way back any more*: ${safe(lost)}. Nothing written from here on reaches the old instance.`;
   const against = [...gaps, ...warnings];
   return [
+    ...(over === undefined ? [] : [`⏰ Way back: ${reason(over)}`]),
     ...did.map((one) => `↩ Way back: ${reason(one)}`),
     ...(against.length > 0 ? [`⚠ *Against going back to the old instance:*`, ...against.map((one) => `• ${reason(one)}`)] : []),
-    ...(against.length === 0 && did.length === 0 ? ['✅ Nothing stands against the way back any more.'] : []),
+    ...(against.length === 0 && did.length === 0 && over === undefined ? ['✅ Nothing stands against the way back any more.'] : []),
   ].join('\n');
 }
 
