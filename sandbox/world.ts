@@ -36,6 +36,8 @@ export interface WorldRequest {
   /** Wanted ports; one that is taken is replaced by a free one. 0: any. */
   readonly ports?: { readonly slack: number; readonly google: number; readonly kubernetes: number };
   readonly databaseOwner?: 'application' | 'cloudsqlsuperuser';
+  /** Whether `postgres` may give itself `cloudsqlexternalsync` on 16 and newer: nobody knows of the real one. On by default. */
+  readonly adminOnExternalSync?: boolean;
   readonly onProgress?: (progress: PackageProgress) => void;
   /** Slack's own patience; a busy test machine needs more of it. */
   readonly slackLimits?: Partial<Limits>;
@@ -62,6 +64,7 @@ export async function openWorld(request: WorldRequest) {
       port: await portOr(request.ports?.google ?? 0),
       projects: [first, ...others],
       ...(request.latencyMs === undefined ? {} : { latencyMs: request.latencyMs }),
+      ...(request.adminOnExternalSync === undefined ? {} : { adminOnExternalSync: request.adminOnExternalSync }),
     });
     const sources = new Map<string, Cluster>();
     for (const environment of environments) sources.set(environment.name, await openSource(servers.fleet, google, environment, request));

@@ -1,4 +1,6 @@
-import type { CommandContext, Verb } from './context.ts';
+import type { Service } from '../config/schema.ts';
+import { gateRule } from '../config/target.ts';
+import type { CommandContext, Need, Verb } from './context.ts';
 import { mayDo, rolesIn, whoMay } from './roles.ts';
 
 const groups = ['Look', 'Run', 'Decide', 'Emergency'] as const;
@@ -13,13 +15,27 @@ export function helpLines(verbs: readonly Verb[], prefix: string): readonly stri
 
 export async function helpFor(context: CommandContext, verbs: readonly Verb[]): Promise<readonly string[]> {
   const services = [...context.services.values()];
-  const roles = await Promise.all(services.map((service) => rolesIn(context, service)));
-  const mine = verbs.filter((verb) => roles.some((one) => mayDo(one, verb.need)));
+  const allowed = await Promise.all(
+    services.map(async (service) => {
+      const roles = await rolesIn(context, service);
+      return (need: Need) => (need === 'gate' ? deciders(service).some((role) => roles.has(role)) : mayDo(roles, need));
+    }),
+  );
+  const mine = verbs.filter((verb) => allowed.some((may) => may(verb.need)));
   const open = (await context.log.runs()).filter((run) => run.active);
   const prefix = context.actor.via === 'terminal' ? 'npx pgupgrade ' : '/pgupgrade ';
   const active = open.length ? [`Unfinished: ${open.map((run) => `${run.run} (${run.service} ${run.environment})`).join(', ')}`] : [];
   const left = verbs.length - mine.length;
   return [...helpLines(mine, prefix), ...active, ...(left > 0 ? [`_${left} more for other roles; \`${prefix}whoami\` says yours._`] : [])];
+}
+
+/** The roles that decide some question of some environment. */
+function deciders(service: Service): readonly string[] {
+  return Object.values(service.environments).flatMap(({ gates, requesterMayApprove }) => {
+    const named = Object.entries(gates).map(([gate, rule]) => [gate, { ...rule, requesterMayApprove }] as const);
+    const target = { gates: Object.fromEntries(named), requesterMayApprove };
+    return [...Object.keys(gates), 'create-destination', 'any other'].map((gate) => gateRule(target, gate).role);
+  });
 }
 
 /** One verb: how it is written, what it does and who may, by service. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { insist, openCast } from '../../sandbox/cast.ts';
 import { ofProject } from '../../sandbox/compiled.ts';
 import type { Message } from '../../sandbox/slack/types.ts';
-import { openWorld } from '../../sandbox/world.ts';
+import { openWorld, type WorldRequest } from '../../sandbox/world.ts';
 import type { Fact, FactType } from '../../src/engine/facts.ts';
 import { fold } from '../../src/engine/fold.ts';
 import { shapeOf } from '../../src/engine/shape.ts';
@@ -23,6 +23,8 @@ export interface StageRequest {
   readonly requesterTries?: boolean;
   /** Changes the service file. */
   readonly service?: (yaml: string) => string;
+  /** Rights that nobody knows of the real Cloud SQL, or that differ from service to service. */
+  readonly rights?: Pick<WorldRequest, 'adminOnExternalSync' | 'databaseOwner'>;
 }
 
 /** The whole sandbox with bot, worker and the cast, and what a test needs to follow a run and to speak in the channel. */
@@ -37,6 +39,7 @@ export async function openStage(request: StageRequest = {}) {
     workDir,
     environments: request.environments ?? ['staging'],
     scale: 1,
+    ...request.rights,
     slackLimits: { ackMs: 20_000, triggerMs: 20_000 },
     environment: { SERVICES_DIR: services },
   });

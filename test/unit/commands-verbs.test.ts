@@ -202,7 +202,9 @@ describe('other verbs', () => {
   it('unknown ones are answered with the nearest; help shows what one’s roles allow', async () => {
     const world = await commandsContext();
     expect(await refusal(say(world.as('U0OPERATOR'), 'staus'))).toContain('Did you mean `status`?');
-    expect((await say(world.as('U0OUTSIDER'), 'help')).text).not.toContain('/pgupgrade start');
+    for (const verb of ['start', 'approve', 'reject'])
+      expect((await say(world.as('U0OUTSIDER'), 'help')).text).not.toContain(`/pgupgrade ${verb}`);
+    expect((await say(world.as('U0APPROVER'), 'help')).text).toContain('/pgupgrade approve');
     expect((await say(world.as('U0OPERATOR'), '')).text).toContain('/pgupgrade start <environment>');
     expect(await refusal(press(world).button(button('U0OPERATOR', 'old:thing', 'PG-1')))).toContain('button.unknown');
   });

@@ -5,6 +5,7 @@ import { unfit } from '../../gcp/adoption.ts';
 import { cloneBody } from '../../gcp/instance-clone.ts';
 import { masterName } from '../../gcp/names.ts';
 import type { Instance, InstanceSettings } from '../../gcp/types.ts';
+import { held } from '../../workloads/order.ts';
 
 type Needs = Pick<Clients, 'target' | 'cloudSql' | 'secrets' | 'postgres'>;
 const slow = { timeoutMs: 30 * 60_000 };
@@ -27,10 +28,13 @@ export const createDestination: Step<Needs> = {
       );
     if (!existing) {
       const { differences } = await clone(clients, run, source);
-      return todo([
-        `create ${target.destination}, PostgreSQL ${run.to}, from the configuration of ${target.source}`,
-        ...differences.map(({ field, kind, from, to, why }) => `${kind} ${field}: ${from} → ${to}${why ? ` (${why})` : ''}`),
-      ]);
+      return todo(
+        [
+          `create ${target.destination}, PostgreSQL ${run.to}, from the configuration of ${target.source}`,
+          ...differences.map(({ field, kind, from, to, why }) => `${kind} ${field}: ${from} → ${to}${why ? ` (${why})` : ''}`),
+        ],
+        { shown: waitsMeanwhile(clients) },
+      );
     }
     if (existing.databaseVersion !== `POSTGRES_${run.to}`)
       return blocked(
@@ -148,4 +152,12 @@ async function passwordFits(clients: Needs): Promise<boolean> {
     if (error instanceof NeedsHuman && error.code === 'postgres.password-refused') return false;
     throw error;
   }
+}
+
+/** Whoever lets the run begin hears what stands still for as long as data is copied. */
+function waitsMeanwhile({ target }: Pick<Needs, 'target'>): readonly string[] {
+  const quiet = held(target).map(({ name, workload }) => `${name} at ${workload.during ?? 0} replicas: what it works off waits`);
+  const flags = Object.entries(target.flags).map(([name, { during }]) => `${name} ${during}`);
+  const all = [...flags, ...quiet];
+  return all.length > 0 ? [`from the copy until the switch no table or partition may be made: ${all.join(', ')}`] : [];
 }

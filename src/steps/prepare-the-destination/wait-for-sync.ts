@@ -50,7 +50,7 @@ export const waitForSync: Step<Needs> = {
     const words = [
       `${job.phase ?? job.state}`,
       await copied(clients, run, job),
-      await retained(clients, slots),
+      await retained(clients, slots, job),
       drift === undefined ? '' : `⚠ the schema of the source was changed: ${drift}`,
     ]
       .filter((word) => word !== '')
@@ -87,11 +87,21 @@ async function copied({ postgres }: Needs, run: RunView, job: MigrationJob): Pro
 }
 
 /** In how many hours the WAL that the slots keep would fill the source's disk, at the rate since the oldest slot began. */
-async function retained({ cloudSql, target }: Needs, slots: readonly MigrationSlot[]): Promise<string> {
+async function retained({ cloudSql, postgres, target }: Needs, slots: readonly MigrationSlot[], job: MigrationJob): Promise<string> {
   const bytes = Math.max(0, ...slots.map(({ retainedBytes }) => retainedBytes));
   if (slots.length === 0) return '';
   const instance = await cloudSql.instance(target.source);
   const disk = Number(instance?.settings?.dataDiskSizeGb ?? 0) * 1024 * MB;
   const share = disk > 0 ? `, ${((bytes / disk) * 100).toFixed(1)} % of the disk` : '';
-  return `${slots.length} slots keep ${Math.round(bytes / MB)} MB of WAL${share}`;
+  const used = [...(await databaseSizes(postgres, 'source')).values()].reduce((sum, size) => sum + size, 0);
+  const hours = hoursLeft({ bytes, free: disk - used - bytes, ageMs: job.createTime ? Date.now() - Date.parse(job.createTime) : 0 });
+  return `${slots.length} slots keep ${Math.round(bytes / MB)} MB of WAL${share}${hours === undefined ? '' : `, at this rate it is full in ${hours}`}`;
+}
+
+/** Pure. Words for the time until `free` bytes are used up; undefined: nothing to tell yet, or more than a month. */
+export function hoursLeft(kept: { readonly bytes: number; readonly free: number; readonly ageMs: number }): string | undefined {
+  if (kept.bytes < MB || kept.ageMs < 60_000) return undefined;
+  const hours = Math.max(0, kept.free) / (kept.bytes / (kept.ageMs / 3_600_000));
+  if (hours > 31 * 24) return undefined;
+  return hours < 1 ? 'less than an hour' : `about ${Math.floor(hours)} h`;
 }

@@ -1,5 +1,6 @@
 import type { Clients } from '../../clients.ts';
 import { blocked, type Step, todo } from '../../engine/step.ts';
+import { hindrances } from '../../postgres/connected.ts';
 import { estimate } from '../../postgres/cutover-estimate.ts';
 import { bytesText } from '../../postgres/lag.ts';
 import { lookAtWayBack } from '../../postgres/way-back.ts';
@@ -8,6 +9,8 @@ import { held, stopped } from '../../workloads/order.ts';
 import { lookAtReplicas } from '../../workloads/replicas.ts';
 
 type Needs = Pick<Clients, 'target' | 'postgres' | 'workloads'>;
+/** Users whose sessions belong to the way back. */
+const keep = ['wayback'];
 
 /** The card of the way back: what is stopped, what comes along, and for about how long writes are off. */
 export const approveRollback: Step<Needs> = {
@@ -29,6 +32,13 @@ export const approveRollback: Step<Needs> = {
         `Stopping the services would be undone: ${undoneBy.join('; ')}.`,
         'Suspend what is named, then press Retry.',
       );
+    const open = await hindrances(await postgres.database('destination', 'postgres'), { keep, readers: [] });
+    if (open.length > 0)
+      return blocked(
+        'cutover.open-transactions',
+        `The write stop would break off or wait for what is open on ${target.destination}: ${open.join('; ')}.`,
+        'End what is named, or wait for its end, then press Retry.',
+      );
     const databases = Object.keys(target.databases);
     const verdict = run.recall<VerdictRecord>('verdict', 'validate') ?? run.recall<VerdictRecord>('verdict', 'validate-live');
     const predicted = estimate({
@@ -37,6 +47,13 @@ export const approveRollback: Step<Needs> = {
       lagBytes: 0,
       validationMs: verdict?.durationMs ?? 0,
     });
+    const { deadline } = target.cutover;
+    if (predicted.untilCallMs > deadline)
+      return blocked(
+        'cutover.too-long',
+        `${target.source} would be opened after about ${seconds(predicted.untilCallMs)} (${predicted.parts.join(', ')}), and the deadline is ${seconds(deadline)}.`,
+        'Raise cutover.deadline or validation.connections in the service file, or go back when the database is less busy.',
+      );
     const wayBack = await lookAtWayBack({ postgres, uid: run.uid, databases });
     const armed = run.recall('started', 'start-services') !== undefined && wayBack.some(({ subscription }) => subscription !== 'none');
     return todo(
@@ -45,7 +62,7 @@ export const approveRollback: Step<Needs> = {
         armed
           ? `what was written on ${target.destination} comes along; every row is compared before ${target.source} is opened`
           : `nothing may have been written on ${target.destination}: every row is compared before ${target.source} is opened`,
-        `deadline ${seconds(target.cutover.deadline)} until ${target.source} is opened; else the writes are given back on ${target.destination}`,
+        `deadline ${seconds(deadline)} until ${target.source} is opened; else the writes are given back on ${target.destination}`,
         `lag at most ${bytesText(target.cutover.maxLag)}`,
       ],
       {
