@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ChangedRow, changeRow } from '../../sandbox/tamper.ts';
@@ -15,7 +16,7 @@ const window = { width: 1280, height: 900 } as const;
 const flag = 'ASYNC_AUDIENCE_CREATION_ENABLED';
 const pullRequest = 'https://github.com/example/me-infrastructure/pull/4711';
 /** The README's pictures are of this run; they are renewed only on request, because no two runs look the same. */
-const kept = process.env['UPDATE_SCREENSHOT'] === '1' ? new URL('../../docs/', import.meta.url).pathname : undefined;
+const kept = process.env['UPDATE_SCREENSHOT'] === '1' ? fileURLToPath(new URL('../../docs/', import.meta.url)) : undefined;
 
 let workDir: string;
 let world: World;

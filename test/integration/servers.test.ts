@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -258,7 +259,7 @@ describe('directories', () => {
       [
         '--import',
         new URL('../support/typescript.mjs', import.meta.url).href,
-        new URL('../support/servers-process.ts', import.meta.url).pathname,
+        fileURLToPath(new URL('../support/servers-process.ts', import.meta.url)),
         place,
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
