@@ -1,6 +1,7 @@
 import { unfenceSql } from './postgres/unfence-sql.ts';
 import { wayBackName } from './postgres/way-back.ts';
 import { dsn, kubectl, psql, type Situation, switching } from './takeover-lines.ts';
+import { fenceSql } from './takeover-lines-fence.ts';
 import { startOrder } from './workloads/order.ts';
 
 /** By step of a rollback, and `give-back` for its write stop: the commands by which a person does what the bot would do. */
@@ -11,22 +12,17 @@ export function commandsOfRollback(step: string, it: Situation): readonly string
   const fresh = (database: string, sql: string) => psql(it.destination.host, database, sql);
   const scale = (name: string, count: number) =>
     kubectl(target, name, (at) => `kubectl -n ${at} scale deployment ${name} --replicas=${count}`, `run ${name} with ${count} replicas`);
-  const starting = startOrder(target)
-    .flat()
-    .flatMap((name) => (it.replicas[name] === undefined ? [] : [scale(name, it.replicas[name])]));
+  const starting = (replicas: Situation['replicas']) =>
+    startOrder(target)
+      .flat()
+      .flatMap((name) => (replicas[name] === undefined ? [] : [scale(name, replicas[name])]));
   const opening = (at: typeof old, fence: Situation['fence']) =>
     fence ? unfenceSql(fence, `${run}-${uid}`).map((sql) => at('postgres', sql.replace(/;$/, ''))) : [];
   switch (step) {
     case 'stop-services-for-rollback':
-      return Object.keys(it.replicas).map((name) => scale(name, 0));
+      return [...new Set([...startOrder(target).flat(), ...Object.keys(it.replicas)])].map((name) => scale(name, 0));
     case 'fence-destination':
-      return [
-        '# nobody may write on the new instance any more: revoke connect in every database but from wayback, as each owner, alter role … nologin, end the sessions',
-        fresh(
-          'postgres',
-          `select pg_terminate_backend(pid) from pg_stat_activity where usename not in ('postgres', 'wayback') and usename !~ '^cloudsql' and pid <> pg_backend_pid()`,
-        ),
-      ];
+      return fenceSql(target, it.fenceOnNew, ['wayback']).map((sql) => fresh('postgres', sql));
     case 'drain-way-back':
       return [
         fresh(
@@ -57,7 +53,7 @@ export function commandsOfRollback(step: string, it: Situation): readonly string
     case 'switch-services-back':
       return switching(target, it.destination, it.source);
     case 'start-services-back':
-      return starting;
+      return starting(it.replicas);
     case 'remove-way-back':
       return names.flatMap((database) => {
         const name = wayBackName(uid, names, database);
@@ -67,7 +63,11 @@ export function commandsOfRollback(step: string, it: Situation): readonly string
         ];
       });
     case 'give-back':
-      return [`# stop here if ${target.source} was opened already`, ...opening(fresh, it.fenceOnNew), ...starting];
+      return [
+        `# stop here if ${target.source} was opened already`,
+        ...opening(fresh, it.fenceOnNew),
+        ...starting(it.replicasOnNew ?? it.replicas),
+      ];
     default:
       return [];
   }

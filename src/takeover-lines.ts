@@ -5,6 +5,7 @@ import { identifier, literal, qualified } from './postgres/identifiers.ts';
 import type { DroppedConstraint } from './postgres/restore-constraint.ts';
 import { unfenceSql } from './postgres/unfence-sql.ts';
 import { wayBackName } from './postgres/way-back.ts';
+import { fenceSql } from './takeover-lines-fence.ts';
 import { held, startOrder } from './workloads/order.ts';
 
 /** What is known of a run, from its log or from the world. */
@@ -20,6 +21,8 @@ export interface Situation {
   /** A rollback's, of the new one. */
   readonly fenceOnNew?: FenceLedger | undefined;
   readonly replicas: Readonly<Record<string, number>>;
+  /** As they ran on the new instance when a rollback stopped them; absent: as `replicas`. */
+  readonly replicasOnNew?: Readonly<Record<string, number>> | undefined;
   readonly constraints: readonly DroppedConstraint[];
 }
 
@@ -52,13 +55,7 @@ export function commandsOf(step: string, it: Situation): readonly string[] {
     case 'stop-web':
       return step === 'stop-workers' ? stopping.map((name) => scale(name, 0)) : [];
     case 'fence-source':
-      return [
-        '# nobody may write any more: revoke connect in every database but from migration and wayback, as each owner, alter role … nologin, end the sessions',
-        old(
-          'postgres',
-          `select pg_terminate_backend(pid) from pg_stat_activity where usename not in ('postgres', 'migration', 'wayback') and usename !~ '^cloudsql' and pid <> pg_backend_pid()`,
-        ),
-      ];
+      return fenceSql(target, it.fence, ['migration', 'wayback']).map((sql) => old('postgres', sql));
     case 'drain-replication':
       return [lagLine(it)];
     case 'synchronize-sequences':
@@ -169,14 +166,20 @@ function lagLine({ source }: Situation): string {
   );
 }
 
-/** Every workload names the one instance in place of the other. */
+/**
+ * Every workload names the one instance in place of the other. The value is taken from where it stands, because it may hold a
+ * password; one that comes from a secret is not there, and is then left alone.
+ */
 export function switching(target: Target, from: Situation['source'], to: Situation['source']): readonly string[] {
+  const replacing = [...new Map([[from.connectionName, to.connectionName] as const, [from.host, to.host] as const])].map(
+    ([before, after]) => `s#(^|[^0-9A-Za-z_.-])${before.replaceAll('.', '\\.')}([^0-9A-Za-z_.-]|$)#\\1${after}\\2#g`,
+  );
   return Object.entries(target.workloads).map(([name, { connection }]) =>
     kubectl(
       target,
       name,
       (at) =>
-        `kubectl -n ${at} set env deployment/${name} ${connection}=…   # ${from.connectionName} → ${to.connectionName}, ${from.host} → ${to.host}`,
+        `value=$(kubectl -n ${at} set env deployment/${name} --list | sed -n ${shellWord(`s/^${connection}=//p`)}) && test -n "$value" && next=$(printf %s "$value" | sed -E ${shellWord(replacing.join('; '))}) && kubectl -n ${at} set env deployment/${name} "${connection}=$next" || echo ${shellWord(`${connection} of ${name} was not set: if it comes from a secret, change it there`)}   # ${from.connectionName} → ${to.connectionName}, ${from.host} → ${to.host}`,
       `switch ${connection} of ${name} to ${to.connectionName}`,
     ),
   );

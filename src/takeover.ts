@@ -8,15 +8,14 @@ import type { RunState } from './engine/state.ts';
 import type { Leg } from './engine/step.ts';
 import { writesSentence } from './engine/writes.ts';
 import { Refused } from './errors.ts';
-import { migrationJobId } from './gcp/names.ts';
 import { connectJobs } from './jobs/jobs.ts';
 import { clientsOpener } from './open-clients.ts';
-import { type FenceLedger, standingFences } from './postgres/fence-ledger.ts';
-import { mirroredReplicas } from './postgres/replicas-mirror.ts';
+import type { FenceLedger } from './postgres/fence-ledger.ts';
 import type { DroppedConstraint } from './postgres/restore-constraint.ts';
 import { runbook } from './runbook.ts';
 import { commandsOf, type Situation } from './takeover-lines.ts';
 import { commandsOfRollback } from './takeover-lines-back.ts';
+import { lookAtWorld, type Mirror, mirrorOf, shownBy, type World } from './takeover-world.ts';
 
 const redisAnswersWithinMs = 3_000;
 const shape = shapeOf(runbook);
@@ -32,6 +31,8 @@ interface Standing {
   readonly leg: Leg;
   /** Writers are stopped, and the leg's point of no return has not been reached: giving back is still a way out. */
   readonly mayGiveBack: boolean;
+  /** Why nothing can be concluded; then no command is printed. */
+  readonly ambiguous?: string;
   readonly words: string;
   readonly recall: <T>(step: string, key: string) => T | undefined;
 }
@@ -65,7 +66,7 @@ export async function takeover(request: {
     },
   );
   try {
-    const standing = logged ?? (await fromWorld(opened.clients, request.run, service, environment));
+    const standing = logged ?? standingOf(await lookAtWorld(opened.clients, request.run), service, environment);
     return linesOf(await situationOf(opened.clients, request.run, standing), standing);
   } finally {
     await opened.close();
@@ -107,32 +108,15 @@ function leftOf(state: RunState): readonly string[] {
     : [];
 }
 
-/** The fence's mirror names the run; Google knows whether it is promoted. */
-async function fromWorld(
-  clients: Pick<Clients, 'target' | 'postgres' | 'cloudSql' | 'dataMigration'>,
-  run: string,
-  service: string,
-  environment: string,
-): Promise<Standing> {
-  const { target, postgres, cloudSql, dataMigration } = clients;
-  const fences = await standingFences(await postgres.database('source', 'postgres'));
-  const uid = fences.map((fence) => /^(.+)-([a-z0-9]+)$/.exec(fence.run)).find((match) => match?.[1] === run)?.[2] ?? 'UID';
-  const [instance, job] = await Promise.all([
-    cloudSql.instance(target.destination),
-    uid === 'UID' ? undefined : dataMigration.job(migrationJobId({ uid, service, environment })),
-  ]);
-  const promoted =
-    instance !== undefined && instance.instanceType !== 'READ_REPLICA_INSTANCE' && (fences.length > 0 || job?.state === 'COMPLETED');
-  const first = promoted ? 'hand-over-ownership' : fences.length > 0 ? 'drain-replication' : 'prepare-switch';
-  const upgrade = shape.filter(({ leg }) => leg === 'upgrade').map(({ id }) => id);
+/** Fences and stopped applications name the run and its leg; Google knows whether it is promoted. */
+export function standingOf(world: World, service: string, environment: string): Standing {
+  const shown = shownBy(world);
+  const ids = shape.filter(({ leg }) => leg === shown.leg).map(({ id }) => id);
   return {
-    uid,
+    ...shown,
     service,
     environment,
-    left: upgrade.slice(upgrade.indexOf(first)),
-    leg: 'upgrade',
-    mayGiveBack: fences.length > 0 && !promoted,
-    words: `Redis does not answer, so this is what the world shows: ${fences.length > 0 ? `a fence stands on ${target.source} (nobody may write there)` : `no fence stands on ${target.source}`}; ${target.destination} is ${instance?.instanceType ?? 'not there'}${job ? `, migration job ${job.state} ${job.phase}` : ''}`,
+    left: shown.ambiguous === undefined ? ids.slice(ids.indexOf(shown.first)) : [],
     recall: () => undefined,
   };
 }
@@ -142,29 +126,37 @@ async function situationOf(
   run: string,
   standing: Standing,
 ): Promise<Situation> {
-  const [source, destination, mirror] = await Promise.all([
+  const seen = (side: 'source' | 'destination'): Promise<Mirror> =>
+    postgres
+      .database(side, 'postgres')
+      .then(mirrorOf)
+      .catch(() => ({ fences: [], replicas: {} }));
+  const back = standing.leg === 'rollback';
+  const [source, destination, mirror, onNew] = await Promise.all([
     whereIs(cloudSql, target.source),
     whereIs(cloudSql, target.destination),
-    postgres
-      .database('source', 'postgres')
-      .then(async (sql) => ({ fences: await standingFences(sql), replicas: await mirroredReplicas(sql) }))
-      .catch(() => ({ fences: [], replicas: {} })),
+    seen('source'),
+    back ? seen('destination') : { fences: [], replicas: {} },
   ]);
   const { recall } = standing;
+  const own = ({ fences }: Mirror) => fences.find((fence) => fence.run === `${run}-${standing.uid}`)?.ledger;
+  const replicasOnNew = { ...onNew.replicas, ...(back ? recall<Record<string, number>>('stop-services-for-rollback', 'replicas') : {}) };
   return {
     run,
     uid: standing.uid,
     target,
     source,
     destination,
-    fence: recall<FenceLedger>('fence-source', 'ledger') ?? mirror.fences.find((fence) => fence.run === `${run}-${standing.uid}`)?.ledger,
-    fenceOnNew: recall<FenceLedger>('fence-destination', 'ledger'),
+    fence: recall<FenceLedger>('fence-source', 'ledger') ?? own(mirror),
+    fenceOnNew: recall<FenceLedger>('fence-destination', 'ledger') ?? own(onNew),
     replicas: {
       ...mirror.replicas,
       ...recall<Record<string, number>>('stop-workers', 'replicas'),
       ...recall<Record<string, number>>('stop-web', 'replicas'),
-      ...(standing.leg === 'rollback' ? recall<Record<string, number>>('stop-services-for-rollback', 'replicas') : {}),
+      // What never ran on the new instance stood there at 0: it starts as before the cutover.
+      ...Object.fromEntries(Object.entries(replicasOnNew).filter(([, count]) => count > 0)),
     },
+    replicasOnNew: back ? replicasOnNew : undefined,
     constraints: recall<readonly DroppedConstraint[]>('drop-deferrable-constraints', 'constraints') ?? [],
   };
 }
@@ -179,11 +171,17 @@ async function whereIs(cloudSql: Clients['cloudSql'], name: string): Promise<Sit
 /** Comments for people, commands for a shell. */
 export function linesOf(
   situation: Situation,
-  standing: Pick<Standing, 'left' | 'mayGiveBack' | 'words'> & { readonly leg?: Leg },
+  standing: Pick<Standing, 'left' | 'mayGiveBack' | 'words' | 'ambiguous'> & { readonly leg?: Leg },
 ): readonly string[] {
   const commands = standing.leg === 'rollback' ? commandsOfRollback : commandsOf;
   const { run, target } = situation;
   const lines = [`# ${run}: ${target.service} ${target.environment}, PostgreSQL ${target.from} → ${target.to}. ${standing.words}`];
+  if (standing.ambiguous !== undefined)
+    return [
+      ...lines,
+      '',
+      `# Ambiguous, so no commands are printed: ${standing.ambiguous} Look at both instances first; open and start nothing.`,
+    ];
   if (standing.mayGiveBack)
     lines.push(
       '',
