@@ -1,6 +1,7 @@
 import type { CommandContext } from './commands/context.ts';
 import { runFace } from './commands/face.ts';
 import { createHandlers } from './commands/handlers.ts';
+import { secretsOf } from './config/runtime.ts';
 import { shapeOf } from './engine/shape.ts';
 import { Refused } from './errors.ts';
 import type { Process } from './process.ts';
@@ -22,7 +23,8 @@ export async function startBot({ runtime, services, jobs, log }: Process): Promi
   const clients = slackClients(token, runtime.SLACK_API_URL);
   const directory = createDirectory(clients.posts);
   const shape = shapeOf(runbook);
-  const poster = createPoster(clients);
+  const mask = secretsOf(runtime);
+  const poster = createPoster(clients, mask);
   const posted = createOutboxStore(jobs.redis);
   const tellAlone = (channel: string, user: string) => (text: string) => clients.posts.chat.postEphemeral({ channel, user, text });
   const contextOf = (who: Pick<CommandContext, 'actor' | 'channel'>): CommandContext => ({
@@ -44,12 +46,14 @@ export async function startBot({ runtime, services, jobs, log }: Process): Promi
     log: jobs.log,
     shape,
     token,
+    mask,
     ...slackApi,
     faceOf: (header) => runFace(services, header),
     warn: (fields, message) => log.warn(fields, message),
   });
   const receiver = await startReceiver({
     token,
+    mask,
     ...slackApi,
     mode: receiverMode(runtime),
     handlers: createHandlers(contextOf),

@@ -21,6 +21,9 @@ interface Token {
 const opening = `"'“”„‘’«`;
 const closers: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '”"“', '”': '”"', '„': '“”"', '‘': '’‘', '’': '’', '«': '»' };
 
+/** A dotted SQL name with a quoted part, as the bot prints it: `"Capitals"."my table"`; a telephone's quotes count too. */
+const dottedName = /(?:(?:["“”„](?:[^"“”„]|"")*["“”]|[^\s."“”„]+)\.)+(?:["“”„](?:[^"“”„]|"")*["“”]|[^\s."“”„]+)(?=\s|$)/y;
+
 /**
  * Slack escapes three signs, gives mentions as `<@U1|ana>` (`should_escape`) and rewrites what looks like an address:
  * the id and the address are what is meant; of a bare `www.a.b` or `ana@a.b` what the person saw.
@@ -39,7 +42,18 @@ function plainText(text: string): string {
     .replaceAll('&amp;', '&');
 }
 
-/** Splits at spaces; quotes, typographic ones included, hold words together where a word or a flag's value begins. */
+/** The dotted name that begins here, with plain quotes; without a quoted part it is a word like any other. */
+function nameAt(text: string, at: number): { readonly name: string; readonly end: number } | undefined {
+  dottedName.lastIndex = at;
+  const [found = ''] = dottedName.exec(text) ?? [];
+  if (!/["“”„]/.test(found)) return undefined;
+  return { name: found.replace(/[“”„]/g, '"'), end: at + found.length };
+}
+
+/**
+ * Splits at spaces; quotes, typographic ones included, hold words together where a word or a flag's value begins. Those of
+ * a dotted name stay: they are part of the name.
+ */
 function tokens(text: string): readonly Token[] {
   const found: Token[] = [];
   let word = '';
@@ -50,8 +64,15 @@ function tokens(text: string): readonly Token[] {
     word = '';
     quoted = false;
   };
-  for (const sign of text) {
-    if (close !== undefined) {
+  let skipTo = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    if (at < skipTo) continue;
+    const sign = text.charAt(at);
+    const name = close === undefined && word === '' && !quoted ? nameAt(text, at) : undefined;
+    if (name) {
+      found.push({ text: name.name, quoted: true });
+      skipTo = name.end;
+    } else if (close !== undefined) {
       if (close.includes(sign)) close = undefined;
       else word += sign;
     } else if (opening.includes(sign) && (word === '' || /^(?:--?|[—–]-?)[\w-]+=$/.test(word))) {

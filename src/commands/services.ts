@@ -27,7 +27,7 @@ export function chooseEnvironment(context: CommandContext, invocation: Invocatio
     const meant = nearest(environment, known);
     throw new Refused(
       'environment.unknown',
-      `${service.service} has no environment "${environment}"${meant ? `; did you mean \`${meant}\`?` : `; it has ${known.join(', ')}.`}`,
+      `${service.service} has no environment "${environment}"${meant ? `; did you mean \`${meant}\`? Nothing was changed; type that.` : `; nothing was changed: name one of ${known.join(', ')}.`}`,
     );
   }
   const taken = right === undefined && named !== undefined ? 2 : 1;

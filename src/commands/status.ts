@@ -20,7 +20,11 @@ export const status: Verb = {
     const chosen = await chooseRun(context, invocation, { ended: true });
     await demand(context, chosen.service, 'viewer', 'look at it');
     const face = runFace(context.services, chosen.header);
-    if (!face) throw new Refused('environment.unknown', `The service file has no environment ${chosen.header.environment} any more.`);
+    if (!face)
+      throw new Refused(
+        'environment.unknown',
+        `The service file has no environment ${chosen.header.environment} any more; put it back, then ask again.`,
+      );
     const { state, facts } = chosen;
     const [progress, trouble] = await Promise.all([context.log.progress(chosen.run), context.channelTrouble?.(chosen.run)]);
     return renderSteps(

@@ -36,3 +36,19 @@ export function parseRuntime(environment: Readonly<Record<string, string | undef
     `The environment has problems:\n${parsed.error.issues.map(({ path, message }) => `  - ${path.join('.')}: ${message}`).join('\n')}`,
   );
 }
+
+/** What this process knows that no message may hold, however it came into the text. The password as written and as meant. */
+export function secretsOf(runtime: Partial<Runtime>): readonly string[] {
+  const written = runtime.REDIS_URL !== undefined && URL.canParse(runtime.REDIS_URL) ? new URL(runtime.REDIS_URL).password : '';
+  const known = [runtime.SLACK_BOT_TOKEN, runtime.SLACK_APP_TOKEN, runtime.SLACK_SIGNING_SECRET, written, decoded(written)];
+  return [...new Set(known)].filter((secret): secret is string => secret !== undefined && secret !== '');
+}
+
+/** A bare % is allowed in an address, and is no escape. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

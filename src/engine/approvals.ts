@@ -132,10 +132,17 @@ function openGate(request: Pick<VoteRequest, 'state' | 'gate' | 'nonce'>): OpenG
       message: `${gate} is being looked at again; vote when its card shows what is seen now.`,
     };
   const approved = state.approved.get(gate);
-  if (approved) return late(`${gate} is already approved by ${approved.by.join(', ')}.`);
+  if (approved)
+    return late(
+      `${gate} is already approved by ${approved.by.join(', ')}, so nothing was changed; see \`/pgupgrade status\` for what happens now.`,
+    );
   if (state.rejected.has(gate) || (state.blocked?.code === 'gate.rejected' && state.blocked.step === gate))
-    return late(`${gate} is already rejected.`);
-  return { kind: 'refused', code: 'gate.not-open', message: `${gate} is not asked about now; nothing was changed.` };
+    return late(`${gate} is already rejected, so nothing was changed; to have it asked again, an operator types \`/pgupgrade retry\`.`);
+  return {
+    kind: 'refused',
+    code: 'gate.not-open',
+    message: `${gate} is not asked about now, so nothing was changed; see \`/pgupgrade status\` for what is.`,
+  };
 }
 
 function missing(count: number): string {

@@ -9,6 +9,8 @@ import type { ModalMeta } from './render/modals.ts';
 export interface ListenOptions {
   readonly handlers: Handlers;
   readonly log: ChannelLog;
+  /** Literal values that no answer may hold, beside what `redact` finds by itself. */
+  readonly mask?: readonly string[];
   /** Our workspace; people of another one (Slack Connect) are refused. */
   readonly team: () => string | undefined;
   /** The channels that the bot serves. */
@@ -59,7 +61,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
 
   /** What takes longer says so, to the person who waits. */
   function whileItTakes(respond: Send): NodeJS.Timeout {
-    return setTimeout(() => void tell(respond, { text: 'Looking… the answer follows here.' }, options.log), options.stillMs ?? 1_500);
+    return setTimeout(() => void tell(respond, { text: 'Looking… the answer follows here.' }, options), options.stillMs ?? 1_500);
   }
 
   app.command(/.*/, async ({ command, ack, respond, client }) => {
@@ -69,13 +71,13 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
     const reply = await track(
       answer(person, command.channel_id, command.trigger_id, async (actor) => {
         const result = await options.handlers.command({ actor, channel: command.channel_id, text: command.text ?? '' });
-        if ('modal' in result) await open(client, command.trigger_id, result.modal, options.log);
+        if ('modal' in result) await open(client, command.trigger_id, result.modal, options);
         return result;
       }),
     );
     clearTimeout(still);
     if ('modal' in reply) return;
-    await tell(respond, reply, options.log, (message) =>
+    await tell(respond, reply, options, (message) =>
       client.chat.postEphemeral({ channel: command.channel_id, user: command.user_id, ...message }),
     );
   });
@@ -90,13 +92,13 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
     const reply = await track(
       answer(person, channel, `${body.trigger_id} ${action.action_id}`, async (actor) => {
         const result = await options.handlers.button({ actor, channel, action: action.action_id, value });
-        if ('modal' in result) await open(client, body.trigger_id, result.modal, options.log);
+        if ('modal' in result) await open(client, body.trigger_id, result.modal, options);
         return result;
       }),
     );
     clearTimeout(still);
     if ('modal' in reply) return;
-    await tell(respond, reply, options.log, (message) => client.chat.postEphemeral({ channel, user: person.id, ...message }));
+    await tell(respond, reply, options, (message) => client.chat.postEphemeral({ channel, user: person.id, ...message }));
   });
 
   app.view(/.*/, async ({ body, view, ack, client }) => {
@@ -115,7 +117,7 @@ export function listen(app: App, options: ListenOptions): { readonly idle: () =>
     );
     const send = (message: { text: string; blocks?: types.KnownBlock[] }) =>
       client.chat.postEphemeral({ channel: meta.channel, user: person.id, ...message });
-    await tell(send, reply, options.log);
+    await tell(send, reply, options);
   });
 
   return {
@@ -145,7 +147,7 @@ function admit(person: Person, channel: string, options: ListenOptions): Actor {
   if (!channels.has(channel))
     throw new Refused(
       'channel.not-served',
-      `This bot answers in ${[...channels].map((id) => `<#${id}>`).join(', ')} only, so that everybody concerned sees what happens.`,
+      `This bot answers in ${[...channels].map((id) => `<#${id}>`).join(', ')} only, so that everybody concerned sees what happens; nothing was changed, so ask again there.`,
     );
   return { id: person.id, team, via: 'slack' };
 }
@@ -160,12 +162,12 @@ function excuse(error: unknown, log: Pick<ChannelLog, 'error'>): Reply {
 }
 
 /** Slack opens a window within three seconds of a click, and only so many a minute: else the person hears it and presses again. */
-async function open(client: webApi.WebClient, trigger: string, view: types.ModalView, log: ChannelLog): Promise<void> {
+async function open(client: webApi.WebClient, trigger: string, view: types.ModalView, options: Told): Promise<void> {
   try {
-    await client.views.open({ trigger_id: trigger, view });
+    await client.views.open({ trigger_id: trigger, view: redactDeep(view, options.mask) });
   } catch (error) {
     const code = error instanceof webApi.WebAPIPlatformError ? error.data.error : error instanceof Error ? error.message : String(error);
-    log.warn({ code }, 'Slack opened no window');
+    options.log.warn({ code }, 'Slack opened no window');
     throw new Refused('slack.no-window', 'Slack opened no window for this; nothing was changed. Press it again in a moment.');
   }
 }
@@ -186,16 +188,19 @@ type Send = (message: {
   replace_original: false;
 }) => Promise<unknown>;
 
+type Told = Pick<ListenOptions, 'log' | 'mask'>;
+
 /** `instead`: another way, for an answer that comes after the half hour in which Slack takes it. */
-async function tell(send: Send, reply: object, log: ChannelLog, instead?: Send): Promise<void> {
+async function tell(send: Send, reply: object, options: Told, instead?: Send): Promise<void> {
   if (!('text' in reply) || typeof reply.text !== 'string') return;
-  const blocks = 'blocks' in reply && Array.isArray(reply.blocks) ? { blocks: redactDeep([...(reply.blocks as types.KnownBlock[])]) } : {};
+  const blocks =
+    'blocks' in reply && Array.isArray(reply.blocks) ? { blocks: redactDeep([...(reply.blocks as types.KnownBlock[])], options.mask) } : {};
   try {
     const response_type = 'everybody' in reply ? 'in_channel' : 'ephemeral';
-    await send({ text: redact(reply.text), ...blocks, response_type, replace_original: false });
+    await send({ text: redact(reply.text, options.mask), ...blocks, response_type, replace_original: false });
   } catch (error) {
-    if (instead) return tell(instead, reply, log);
-    log.warn({ error: error instanceof Error ? error.message : String(error) }, 'an answer did not get through');
+    if (instead) return tell(instead, reply, options);
+    options.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'an answer did not get through');
   }
 }
 

@@ -12,6 +12,8 @@ export interface ReceiverOptions {
     | { readonly kind: 'socket'; readonly appToken: string; readonly apartMs?: number }
     | { readonly kind: 'http'; readonly signingSecret: string; readonly port: number };
   readonly slackApiUrl?: string;
+  /** Literal values that no answer may hold. */
+  readonly mask?: readonly string[];
   readonly handlers: Handlers;
   readonly channels: () => ReadonlySet<string>;
   readonly log: ChannelLog;
@@ -58,6 +60,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<RunningRe
     handlers: options.handlers,
     log,
     ...once,
+    ...(options.mask ? { mask: options.mask } : {}),
     team: () => team,
     botUser: () => botUser,
     channels: options.channels,

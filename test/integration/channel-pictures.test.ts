@@ -117,6 +117,9 @@ describe.skipIf(skip)('the channel in a browser', () => {
       { type: 'retry.requested', step: 'approve-cutover', by: 'U0OPERATOR' },
       ...doneFacts('approve-cutover'),
       { type: 'deadline.set', dueAt: Date.now() + 120_000 },
+      { type: 'fact.recorded', step: 'validate', key: 'lag', value: { at: Date.now() - 60_000, bytes: 48_000_000 } },
+      { type: 'fact.recorded', step: 'validate', key: 'lag', value: { at: Date.now() - 30_000, bytes: 900_000 } },
+      { type: 'fact.recorded', step: 'validate', key: 'drained', value: { lag: [{ at: Date.now(), bytes: 0 }] } },
       ...doneFacts('fence-source', 'validate'),
       { type: 'promotion.called' },
       ...doneFacts('promote-destination', 'start-services', 'remove-migration'),
@@ -130,6 +133,11 @@ describe.skipIf(skip)('the channel in a browser', () => {
     await page.goto(`file://${join(folder, 'report.html')}`);
     await page.getByRole('heading', { name: 'Outages by cause' }).waitFor();
     expect(await page.getByRole('img', { name: 'How long each phase took' }).isVisible()).toBe(true);
+    const lag = page.getByRole('img', { name: /^Replication lag, at most .+, 0 B at the end$/ });
+    expect(await lag.isVisible()).toBe(true);
+    // A line that is really there: one of three points, with a width.
+    expect(await lag.locator('circle').count()).toBe(3);
+    expect((await lag.boundingBox())?.width).toBeGreaterThan(100);
     expect(await page.locator('li', { hasText: 'Validate: stopped (validation.differs)' }).count()).toBe(1);
     expect(await page.evaluate('document.documentElement.scrollWidth <= window.innerWidth')).toBe(true);
     await page.emulateMedia({ media: 'print' });

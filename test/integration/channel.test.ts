@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FactBody } from '../../src/engine/facts.ts';
+import { Refused } from '../../src/errors.ts';
 import { buttons, type ChannelWorld, channelWorld, shown } from '../support/channel-world.ts';
 import { type RedisForTests, redisForTests } from '../support/engine-bench.ts';
 import { begun, doneFacts, gateFact } from '../support/slack-runs.ts';
@@ -106,6 +107,16 @@ describe('every click and word is answered', () => {
     await slack.human.command('operator', '/pgupgrade status', { channel: 'other' });
     await seen((one) => one.ephemeral === 'U0OPERATOR' && one.text.includes('channel.not-served'));
     expect((await log.read('PG-1')).length).toBe(2);
+  });
+
+  it('without what the process knows to be secret, however it came into the answer', async () => {
+    const secret = 'bare-words-of-redis';
+    const unused = () => Promise.reject(new Error('not this'));
+    const command = () => Promise.reject(new Refused('redis.away', `Redis refuses ${secret}.`));
+    await world.openReceiver({ mask: [secret], handlers: { command, button: unused, submit: unused, problems: () => ({}) } });
+    await world.slack.human.command('operator', '/pgupgrade status');
+    const told = await world.seen((one) => one.ephemeral === 'U0OPERATOR' && one.text.includes('redis.away'));
+    expect(told.text).toContain('Redis refuses •••.');
   });
 
   it('while Slack refreshes both sockets one after the other', async () => {

@@ -1,7 +1,9 @@
 import type { FactBody } from '../../src/engine/facts.ts';
 import { fold } from '../../src/engine/fold.ts';
+import type { Exhibit } from '../../src/engine/step.ts';
 import { wantedMessages } from '../../src/slack/project.ts';
 import type { Message } from '../../src/slack/render/blocks.ts';
+import { renderComparison, renderNotCompared } from '../../src/slack/render/comparison.ts';
 import { renderSteps } from '../../src/slack/render/steps.ts';
 import { doneFacts, firstAt, gateFact, viewOf } from './slack-runs.ts';
 
@@ -22,6 +24,17 @@ export const writeStop: readonly FactBody[] = [
   ...doneFacts('preflight', 'enable-replication-flags', 'hold-schema-changes', 'approve-cutover'),
   { type: 'deadline.set', dueAt: firstAt + 200_000 },
   ...doneFacts('fence-source', 'validate'),
+];
+
+const difference: readonly Exhibit[] = [
+  {
+    title: 'What was compared',
+    table: [
+      ['', 'source', 'destination'],
+      [`public."${hostile}"`, '18,204 rows', '18,203 rows'],
+    ],
+  },
+  { title: `public."${hostile}", id = 88123`, lines: ['- priority 3', '+ priority 4', `+ ${hostile.repeat(60)}`] },
 ];
 
 /** Logs that between them make every kind of message, short and far too long. */
@@ -53,11 +66,19 @@ export const logs: Readonly<Record<string, readonly FactBody[]>> = {
   ],
   'of a write stop': writeStop,
   'of writes given back': [...writeStop, { type: 'give-back.begun', reason: hostile }, { type: 'writes.given-back', offForMs: 4_200 }],
+  'of a difference': [...doneFacts('preflight'), blocked({ step: 'validate', code: 'validation.differs', exhibits: difference })],
   'of a finished run': [
     ...writeStop,
     { type: 'promotion.called' },
     ...doneFacts('promote-destination', 'start-services', 'remove-migration'),
     { type: 'run.finished' },
+  ],
+  'of a way back in danger': [
+    ...writeStop,
+    { type: 'promotion.called' },
+    ...doneFacts('promote-destination', 'start-services', 'remove-migration'),
+    { type: 'run.finished' },
+    { type: 'way-back.tended', did: [hostile], warnings: [hostile.repeat(20)], gaps: [hostile] },
   ],
   'of an aborted run': [
     ...doneFacts('preflight', 'enable-replication-flags'),
@@ -72,9 +93,20 @@ export const logs: Readonly<Record<string, readonly FactBody[]>> = {
   ]).flat(),
 };
 
+/** What a person gets by asking, beside the log's own messages. */
+function answers(): readonly (readonly [string, Message])[] {
+  const comparison = { equal: false, text: '1 difference in 29 tables, 214,511 rows', exhibits: difference };
+  return [
+    ['a comparison on demand that differs', renderComparison('PG-1', comparison, 'The list is in the thread.')],
+    ['a comparison on demand that is equal', renderComparison('PG-1', { ...comparison, equal: true, exhibits: [] }, undefined)],
+    ['a comparison that was not made', renderNotCompared('PG-1', { code: 'look.failed', message: hostile })],
+    ['the status window', renderSteps(viewOf(writeStop))],
+  ];
+}
+
 /** One message of each kind in each log, as it would be sent. */
 export function fixtureMessages(): readonly (readonly [string, Message])[] {
-  return Object.entries(logs).flatMap(([name, facts]) => {
+  const drawn = Object.entries(logs).flatMap(([name, facts]) => {
     const view = viewOf(facts, { now: firstAt + 20 * 60_000 });
     const wanted = wantedMessages(view, (length) => fold(view.facts.slice(0, length), view.shape));
     const kinds = [...new Set(wanted.filter((one) => !one.file).map((one) => one.kind))];
@@ -84,4 +116,5 @@ export function fixtureMessages(): readonly (readonly [string, Message])[] {
       [`the steps ${name}`, renderSteps(view)] as const,
     ];
   });
+  return [...drawn, ...answers()];
 }

@@ -23,6 +23,14 @@ describe('what people type', () => {
     expect(parse('note "never closed').words).toEqual(['never closed']);
     expect(parse('note "--to=3"').words).toEqual(['--to=3']);
   });
+  it('may be a name as the bot prints it, which keeps its quotes', () => {
+    expect(parse('diff "Capitals"."Capitals"').words).toEqual(['"Capitals"."Capitals"']);
+    expect(parse('diff PG-1 public."my table" rest').words).toEqual(['PG-1', 'public."my table"', 'rest']);
+    expect(parse('diff “My Schema”.„my table“').words).toEqual(['"My Schema"."my table"']);
+    expect(parse('diff "a ""b"" c".d').words).toEqual(['"a ""b"" c".d']);
+    expect(parse('diff "Capitals" "two words." x').words).toEqual(['Capitals', 'two words.', 'x']);
+    expect(parse('diff public.campaign').words).toEqual(['public.campaign']);
+  });
   it('may have a long dash where a telephone made one', () => {
     expect(parse('start staging —to=17').flags).toEqual({ to: '17' });
     expect(parse('note a — b').words).toEqual(['a', '—', 'b']);

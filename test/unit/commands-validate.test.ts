@@ -4,6 +4,7 @@ import { runVerbFromTerminal } from '../../src/commands/terminal.ts';
 import type { Dispatcher, LookAnswer, LookRequest } from '../../src/engine/ports.ts';
 import { attachToThread } from '../../src/slack/attach.ts';
 import { pacedSay } from '../../src/slack/say.ts';
+import { shownName } from '../../src/validator/names.ts';
 import { commandsContext, refusal, say } from '../support/commands-context.ts';
 import { begun, doneFacts } from '../support/slack-runs.ts';
 
@@ -118,6 +119,14 @@ describe('diff', () => {
     await say(as('U0OPERATOR'), 'diff PG-1 audience_data.member_1');
     expect(asked.map((one) => one.kind === 'validate' && one.tables)).toEqual([['public.campaign'], ['audience_data.member_1']]);
     expect(await refusal(say(as('U0OPERATOR'), 'diff'))).toContain('table.missing');
+  });
+});
+
+describe('diff of a name that was copied from an answer', () => {
+  it('asks for that table', async () => {
+    const { as, asked } = await world();
+    for (const name of [shownName('Capitals', 'Capitals'), shownName('public', 'my table')]) await say(as('U0OPERATOR'), `diff ${name}`);
+    expect(asked.map((one) => one.kind === 'validate' && one.tables)).toEqual([['"Capitals"."Capitals"'], ['public."my table"']]);
   });
 });
 

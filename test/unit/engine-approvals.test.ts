@@ -99,15 +99,30 @@ describe('a vote', () => {
       'gate.expired',
       'Nobody decided cut until 12:00:00 UTC; press “Ask again” for a new question.',
     ],
-    ['a question that was approved', { state: asked(decided('approved')) }, 'gate.decided', 'cut is already approved by bob.'],
-    ['a question that was rejected', { state: asked(decided('rejected')) }, 'gate.decided', 'cut is already rejected.'],
+    [
+      'a question that was approved',
+      { state: asked(decided('approved')) },
+      'gate.decided',
+      'cut is already approved by bob, so nothing was changed; see `/pgupgrade status` for what happens now.',
+    ],
+    [
+      'a question that was rejected',
+      { state: asked(decided('rejected')) },
+      'gate.decided',
+      'cut is already rejected, so nothing was changed; to have it asked again, an operator types `/pgupgrade retry`.',
+    ],
     [
       'a rejection without a reason',
       { vote: 'reject', reason: ' ' },
       'gate.reason-missing',
       'Say why cut is rejected: the others have to know.',
     ],
-    ['another gate', { gate: 'undo:cut' }, 'gate.not-open', 'undo:cut is not asked about now; nothing was changed.'],
+    [
+      'another gate',
+      { gate: 'undo:cut' },
+      'gate.not-open',
+      'undo:cut is not asked about now, so nothing was changed; see `/pgupgrade status` for what is.',
+    ],
   ];
   test.each(refusals)('is refused to %s', (_who, request, code, message) => {
     expect(vote(request)).toEqual({ kind: 'refused', code, message });

@@ -4,7 +4,7 @@ import { fold } from '../../src/engine/fold.ts';
 import { wantedMessages } from '../../src/slack/project.ts';
 import type { RunViewData } from '../../src/slack/render/face.ts';
 import { renderSteps } from '../../src/slack/render/steps.ts';
-import { blocked, hostile, logs, writeStop } from '../support/slack-fixtures.ts';
+import { blocked, fixtureMessages, hostile, logs, writeStop } from '../support/slack-fixtures.ts';
 import { buttonIds, limitProblems, texts } from '../support/slack-limits.ts';
 import { doneFacts, firstAt, gateFact, smallFace, smallShape, viewOf } from '../support/slack-runs.ts';
 
@@ -26,6 +26,14 @@ describe('every message', () => {
         for (const one of found) if (!one.file) expect({ [`${one.key}`]: limitProblems(one.message) }).toEqual({ [`${one.key}`]: [] });
       }
     });
+
+  it('that Slack itself is asked about is within its limits, and none of the kinds is left out', () => {
+    const all = fixtureMessages();
+    for (const [name, one] of all) expect({ [name]: limitProblems(one) }).toEqual({ [name]: [] });
+    const types = new Set(all.flatMap(([, one]) => one.blocks.map(({ type }) => type)));
+    expect([...types]).toEqual(expect.arrayContaining(['table', 'rich_text', 'actions']));
+    expect(all.map(([name]) => name)).toContain('a warning message of a way back in danger');
+  });
 
   it('of a runbook with 60 steps and titles of any length is within Slack’s limits', () => {
     const shape = Array.from({ length: 60 }, (_, i) => ({
