@@ -1,10 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Clients } from '../../clients.ts';
-import { blocked, done, type Step, task, todo } from '../../engine/step.ts';
+import { blocked, done, type RunView, type Step, task, todo } from '../../engine/step.ts';
 import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
+import { lookAtWayBack } from '../../postgres/way-back.ts';
+import { carryBack } from '../../postgres/way-back-gaps.ts';
 import { held, stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
 
 type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres'>;
+const flowsWithinMs = 10_000;
 
 /** All at once: whatever is worked off halfway is worked off on the old instance. */
 export const stopServicesForRollback: Step<Needs> = {
@@ -37,6 +41,7 @@ export const stopServicesForRollback: Step<Needs> = {
     const before = await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas'));
     await run.record('replicas', before);
     await mirrorReplicas(await postgres.database('destination', 'postgres'), `${run.run}-${run.uid}`, before);
+    await untilItFlows({ target, postgres }, run);
     await run.spend('pods', () =>
       scaleTo(
         workloads,
@@ -62,6 +67,20 @@ export const stopServicesForRollback: Step<Needs> = {
     await tellByHand(byHand, run);
   },
 };
+
+/**
+ * An apply that a missing partition has ended starts anew only once in wal_retrieve_retry_interval (5 s; the launcher of 15): that
+ * is waited out while the services still write. One that does not come is the drain's to tell.
+ */
+async function untilItFlows({ target, postgres }: Pick<Needs, 'target' | 'postgres'>, run: RunView): Promise<void> {
+  if (run.recall('started', 'start-services') === undefined) return;
+  const databases = Object.keys(target.databases);
+  for (const until = Date.now() + flowsWithinMs; Date.now() < until; await pause(100, undefined, { signal: run.signal })) {
+    const ways = await lookAtWayBack({ postgres, uid: run.uid, databases });
+    if (ways.some(({ subscription }) => subscription === 'none') || ways.every(({ active }) => active)) return;
+    await carryBack(postgres, run.uid, databases);
+  }
+}
 
 /** What was held back during the copy and works on the new instance by now is stopped too. */
 function namesOf(target: Needs['target']): readonly string[] {
