@@ -4,7 +4,7 @@ import { NeedsHuman } from './errors.ts';
 import { exhibitsOf } from './validator/exhibits.ts';
 import { csvOf } from './validator/masked-csv.ts';
 import { progressLine } from './validator/progress.ts';
-import { requestFor } from './validator/run-comparison.ts';
+import { refuseObstacles, requestFor } from './validator/run-comparison.ts';
 import { recordOf, verdictText } from './validator/verdict-report.ts';
 
 interface CompareNow {
@@ -17,7 +17,8 @@ const rowsShownOfOneTable = 20;
 
 /**
  * Compares the two instances of a run as `validate-live` does, with the rights that the run's user has by now. Changes
- * nothing. Errors: those of `Validator.compare`; NeedsHuman `validator.nothing-to-compare` for a table that is not on both sides.
+ * nothing. Errors: those of `Validator.compare`; NeedsHuman `validator.nothing-to-compare` for a table that is not on both sides, and
+ * `validator.unreadable` where nothing differs and yet something could not be read.
  */
 export async function compareNow(
   { target, validator }: Pick<Clients, 'target' | 'validator'>,
@@ -38,6 +39,7 @@ export async function compareNow(
     throw new NeedsHuman('validator.nothing-to-compare', `No table ${request.tables?.join(', ')} is on both sides.`, {
       remedy: 'Write it as schema.table; a partitioned table is compared by the names of its partitions.',
     });
+  refuseObstacles(verdict);
   const show = target.validation.showValues;
   return {
     equal: verdict.equal,

@@ -88,7 +88,7 @@ export async function compareForRun(
 }
 
 /** Without a difference, what is in the way is what a person can remove. Errors: NeedsHuman `validator.unreadable`. */
-function refuseObstacles(verdict: Verdict): void {
+export function refuseObstacles(verdict: Verdict): void {
   const [first, ...more] = verdict.notCompared.filter(({ obstacle }) => obstacle);
   if (!first || verdict.objects.length > 0 || verdict.tables.some((table) => !table.equal)) return;
   throw new NeedsHuman(

@@ -122,6 +122,19 @@ describe('one object that differs is found, and nothing else', () => {
     ],
   );
   object(
+    'enum labels in another order',
+    [`update pg_enum set enumsortorder = 10 where enumtypid = 'status'::regtype and enumlabel = 'new'`],
+    [`update pg_enum set enumsortorder = 1 where enumtypid = 'status'::regtype and enumlabel = 'new'`],
+    [
+      {
+        kind: 'type',
+        object: 'public.status',
+        source: "enum ('new', 'running', 'done')",
+        destination: "enum ('running', 'done', 'new')",
+      },
+    ],
+  );
+  object(
     'a sequence behind',
     [`select setval('campaign_id_seq', 3)`],
     [`select setval('campaign_id_seq', 500)`],
