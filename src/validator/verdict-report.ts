@@ -1,3 +1,4 @@
+import { intendedOf } from './intended.ts';
 import type { Verdict } from './types.ts';
 import { count, duration, many, size } from './units.ts';
 
@@ -12,6 +13,8 @@ export interface VerdictRecord {
   /** On each side. Absent in logs of older versions. */
   readonly connections?: number;
   readonly expected: number;
+  /** Lines that say which those are. Absent in logs of older versions. */
+  readonly intended?: readonly string[];
   /** Sentences, at most `longest`. */
   readonly differences: readonly string[];
   readonly count: number;
@@ -37,6 +40,7 @@ export function recordOf(verdict: Verdict, connections: number): VerdictRecord {
     durationMs: verdict.durationMs,
     connections,
     expected: verdict.expected.length,
+    intended: intendedOf(verdict),
     differences: sentences.slice(0, longest),
     count: sentences.length,
   };

@@ -142,6 +142,7 @@ function figures(lag: Lag, predicted: ReturnType<typeof estimate>, verdict: Verd
     `promotion called after about ${seconds(predicted.untilCallMs)} (${predicted.parts.join(', ')})`,
     `writes flow again after about ${seconds(predicted.untilWritesMs)}, with Google’s promotion (minutes; it is not in our hands)`,
     `last validation: ${verdict.rows} rows in ${seconds(verdict.durationMs)}`,
+    ...(verdict.intended ?? []).map((line) => `intended difference: ${line}`),
   ];
 }
 
