@@ -25,6 +25,8 @@ let port = 0;
 let skew = 0;
 /** What the clicker was told, in order; and who waits for the next. */
 let told: string[] = [];
+let clicks = 0;
+let heardIds = new Set<string>();
 let heard: (() => void) | undefined;
 
 const freePort = () =>
@@ -39,6 +41,7 @@ const freePort = () =>
 beforeEach(async () => {
   skew = 0;
   told = [];
+  heardIds = new Set();
   world = await commandsContext();
   world.log.push(
     'PG-1',
@@ -68,6 +71,7 @@ beforeEach(async () => {
     token,
     slackApiUrl,
     mode: { kind: 'http', signingSecret, port },
+    once: async (id) => !heardIds.has(id) && Boolean(heardIds.add(id)),
     handlers: createHandlers((who) => ({ ...world.as(who.actor.id, { directory }), ...who })),
     channels: () => new Set(['C0MIGRATION']),
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
@@ -89,6 +93,8 @@ interface Forgery {
   /** Seconds that the request's own clock is behind. */
   readonly late?: number;
   readonly secret?: string;
+  /** Slack's own number of the click; one that came before is a replay. */
+  readonly trigger?: string;
 }
 
 /** A click as it comes over the wire. Gives the HTTP status, and what was answered to the clicker where it was taken. */
@@ -100,7 +106,7 @@ async function press(forgery: Forgery = {}): Promise<{ readonly status: number; 
     user: { id: forgery.user ?? 'U0APPROVER', team_id: forgery.team ?? TEAM.id, ...(forgery.bot ? { is_bot: true } : {}) },
     channel: { id: forgery.channel ?? 'C0MIGRATION', name: 'x' },
     container: { type: 'message' },
-    trigger_id: '1.2.3',
+    trigger_id: forgery.trigger ?? `1.2.${++clicks}`,
     response_url: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/answer`,
     actions: [
       { type: 'button', action_id: forgery.action ?? 'gate:approve', block_id: 'b', value: forgery.button ?? value, action_ts: '1' },
@@ -153,7 +159,16 @@ describe('a forged click', () => {
     expect(await votes()).toEqual([]);
   });
 
-  it('that replays a real one, signature and all, is no second vote', async () => {
+  it('that replays a real one, signature and all, is no second vote, also when the first was withdrawn', async () => {
+    const real = { trigger: '1.2.real' };
+    expect((await press(real)).said).toContain('approved');
+    await press({ action: 'gate:withdraw' });
+    const before = (await votes()).length;
+    expect((await press(real)).said).toMatch(/heard once already.*\(request\.repeated\)/);
+    expect(await votes()).toHaveLength(before);
+  });
+
+  it('that comes twice is one vote', async () => {
     expect((await press()).said).toContain('approved');
     expect((await press()).said).toMatch(
       /You have already approved approve-cutover; it waits for 1 more approval\. You may take it back until then\. \(gate\.already-voted\)/,

@@ -125,6 +125,13 @@ describe('the board', () => {
     expect(said(over, 'warning')).not.toContain('Nothing stands against');
   });
 
+  it('shows how far the destination is behind, as it was seen last, until the promotion is called', () => {
+    const seen = (bytes: number): FactBody => ({ type: 'fact.recorded', step: 'wait-for-sync', key: 'lag', value: { at: firstAt, bytes } });
+    expect(said(viewOf([seen(9e9), seen(12_288)]), 'board')).toContain('*Lag of the destination*\n12 kB · ');
+    expect(said(viewOf([]), 'board')).not.toContain('Lag');
+    expect(said(viewOf([seen(1), { type: 'promotion.called' }]), 'board')).not.toContain('Lag');
+  });
+
   it('is the same message while nothing changes, so that it is not edited', () => {
     const [a, b] = [firstAt + 60_000, firstAt + 600_000].map((now) => board(doneFacts('preflight'), { now }));
     expect(a).toEqual(b);

@@ -1,10 +1,11 @@
 import type { types } from '@slack/bolt';
 import type { RunHeader } from '../../engine/facts.ts';
+import { lagOf } from '../report/figures.ts';
 import { actions, type Block, context, divider, fields, header, type Message, message, section } from './blocks.ts';
 import { legalMoves } from './buttons.ts';
 import { gateTitle, type RunViewData, runId, runName, titleOf } from './face.ts';
 import { clock, isOver, type PhaseState, phasesOf, statusWords, stepsOver } from './status.ts';
-import { bar, code, cut, duration, people, plural, safe, time, who } from './text.ts';
+import { bar, code, cut, duration, people, plural, safe, size, time, who } from './text.ts';
 
 /** The one live message of a run: where it stands, what is next, and the buttons that are legal now. */
 export function renderBoard(view: RunViewData): Message {
@@ -59,11 +60,13 @@ function facts({ state, face, shape, facts: log }: RunViewData): readonly string
   const next = state.steps.find((step) => !isOver(step) && shape.find((one) => one.id === step.id)?.gated);
   const rule = next && face.gate(next.id);
   const started = log[0]?.at;
+  const lag = state.promotionCalled ? undefined : lagOf(log).at(-1);
   return [
     `*Source*\n${code(face.source)}`,
     `*Destination*\n${code(face.destination)}`,
     `*Operator*\n${operatorOf(state)}${started === undefined ? '' : ` · started ${time(started, '{date_short_pretty} {time}')}`}`,
     `*Next gate*\n${next && rule && state.endedAt === undefined ? `🔒 ${safe(gateTitle(shape, next.id))} · ${plural(rule.count, 'approval')} from ${people(rule.people)}` : 'none'}`,
+    ...(lag === undefined ? [] : [`*Lag of the destination*\n${size(lag.bytes)} · ${time(lag.at, '{time_secs}')}`]),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { duration } from '../render/text.ts';
+import { duration, size } from '../render/text.ts';
 import { html } from './escape.ts';
 import type { Report } from './model.ts';
 
@@ -88,12 +88,4 @@ export function lagChart(report: Report): string {
 
 function figure(title: string, height: number, inner: string): string {
   return `<figure><svg viewBox="0 0 ${width} ${height + 20}" role="img" aria-label="${html(title)}">${inner}</svg><figcaption>${html(title)}. Red: writes off, or a restart. Times in UTC.</figcaption></figure>`;
-}
-
-/** `3.2 MB`, powers of 1024. */
-export function size(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 1024 ** power;
-  return `${value >= 10 || power === 0 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
 }

@@ -1,5 +1,4 @@
-import { duration } from '../render/text.ts';
-import { size } from './charts.ts';
+import { duration, size } from '../render/text.ts';
 import { moment } from './escape.ts';
 import { type Outage, partsText, type Restart } from './figures.ts';
 import type { Report } from './model.ts';
