@@ -224,6 +224,16 @@ describe('the fence', () => {
     await (await pair.as('source', 'inapp', application)).query('drop function sneak()');
   });
 
+  it('names a role that it cannot keep out, and everything is given back', async () => {
+    await pair.admin('source', 'postgres', 'create role stranger superuser login');
+    const before = await state();
+    const refused = await closeSource().catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'fence.open', message: expect.stringContaining('stranger') });
+    await giveBack();
+    expect(await state()).toEqual(before);
+    await pair.admin('source', 'postgres', 'drop role stranger');
+  });
+
   it('refuses while a prepared transaction is open', async () => {
     const owner = await pair.as('source', 'inapp', application);
     await owner.query(`begin; insert into campaign (customer_id, name) values (5, 'prepared'); prepare transaction 'later'`);
