@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { compiled } from '../../sandbox/compiled.ts';
 import type { RunState } from '../../src/engine/state.ts';
 import { ask } from '../support/server-looks.ts';
 import { type Picture, pictureOf } from '../support/source-picture.ts';
@@ -44,6 +47,18 @@ async function closedOnBothSides(run: string): Promise<void> {
   expect((await stage.facts(run)).map(({ type }) => type)).not.toContain('give-back.begun');
 }
 
+/** The emergency exit asks Google: with the new instance promoted, opening the old one would let both be written to. */
+async function emergencyExitRefuses(): Promise<void> {
+  const exit = await promisify(execFile)(process.execPath, [compiled('src/cli.js'), 'give-back-writes', 'staging'], {
+    env: { PATH: process.env['PATH'], ...stage.world.environment },
+  }).then(
+    () => undefined,
+    (error: { readonly code: number; readonly stderr: string }) => error,
+  );
+  expect(exit?.code).toBeGreaterThan(0);
+  expect(exit?.stderr).toContain('promotion.called');
+}
+
 /** Presses Return to the source on the failure’s card; the people of the cast approve what is asked then. */
 async function returns(run: string): Promise<RunState> {
   const card = await stage.world.slack.waitFor(({ text, blocks }) => {
@@ -84,6 +99,7 @@ test('a promotion that fails asks people with both sides closed; they return, an
 test('the next attempt starts from an empty destination; a way back that cannot be armed asks people, who return again', async () => {
   const { run, state } = await stoppedAt('arm-way-back', spoilWayBack);
   expect(state.blocked?.skippable).toBe(true);
+  await emergencyExitRefuses();
   await closedOnBothSides(run);
   const end = await returns(run);
   expect(end.writeStops.map((one) => one.end)).toEqual(['rolled-back']);
