@@ -2,6 +2,8 @@ import type { Verdict } from './types.ts';
 import { many } from './units.ts';
 
 const mostRoles = 12;
+/** The kinds that are no words for people: one, more. */
+const words: Readonly<Record<string, readonly [string, string]>> = { analyze: ['table without statistics', 'tables without statistics'] };
 
 /**
  * The differences that the run intends, one line a kind and reason, so that whoever approves sees what is waved through. Of
@@ -24,6 +26,7 @@ export function intendedOf({ expected }: Pick<Verdict, 'expected'>): readonly st
     const roles = [...lacking].map(([role, of]) => `${role} ${of}`);
     const shown = roles.length > mostRoles ? [...roles.slice(0, mostRoles), `${roles.length - mostRoles} more roles`] : roles;
     const of = shown.length > 0 ? ` (not on the destination: ${shown.join(', ')})` : '';
-    return `${many(count, kind.replaceAll('-', ' '))}${of}: ${reason}`;
+    const [one, more] = words[kind] ?? [kind.replaceAll('-', ' '), undefined];
+    return `${many(count, one, more)}${of}: ${reason}`;
   });
 }
