@@ -32,7 +32,9 @@ export const approveRollback: Step<Needs> = {
         `Stopping the services would be undone: ${undoneBy.join('; ')}.`,
         'Suspend what is named, then press Retry.',
       );
-    const open = await hindrances(await postgres.database('destination', 'postgres'), { keep, readers: [] });
+    // Between the promotion and the first write both sides are closed already: nothing may keep people from returning.
+    const writesFlow = run.recall('started', 'start-services') !== undefined;
+    const open = writesFlow ? await hindrances(await postgres.database('destination', 'postgres'), { keep, readers: [] }) : [];
     if (open.length > 0)
       return blocked(
         'cutover.open-transactions',
@@ -48,14 +50,14 @@ export const approveRollback: Step<Needs> = {
       validationMs: verdict?.durationMs ?? 0,
     });
     const { deadline } = target.cutover;
-    if (predicted.untilCallMs > deadline)
+    if (writesFlow && predicted.untilCallMs > deadline)
       return blocked(
         'cutover.too-long',
         `${target.source} would be opened after about ${seconds(predicted.untilCallMs)} (${predicted.parts.join(', ')}), and the deadline is ${seconds(deadline)}.`,
         'Raise cutover.deadline or validation.connections in the service file, or go back when the database is less busy.',
       );
     const wayBack = await lookAtWayBack({ postgres, uid: run.uid, databases });
-    const armed = run.recall('started', 'start-services') !== undefined && wayBack.some(({ subscription }) => subscription !== 'none');
+    const armed = writesFlow && wayBack.some(({ subscription }) => subscription !== 'none');
     return todo(
       [
         `stop ${names.join(', ') || 'nobody (the fence does it)'}, close ${target.destination} to writers, open ${target.source}`,
