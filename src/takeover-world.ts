@@ -35,6 +35,11 @@ export interface Shown {
   readonly words: string;
 }
 
+interface LookedAt extends Pick<Clients, 'target' | 'postgres'> {
+  readonly cloudSql: Pick<Clients['cloudSql'], 'instance'>;
+  readonly dataMigration: Pick<Clients['dataMigration'], 'job'>;
+}
+
 const replica = 'READ_REPLICA_INSTANCE';
 const named = /^(?<run>.+)-(?<uid>[a-z0-9]+)$/;
 
@@ -43,10 +48,7 @@ export async function mirrorOf(sql: Sql): Promise<Mirror> {
 }
 
 /** An instance that does not answer is no reason to fail: what is not known is judged as such. Google's silence is one. */
-export async function lookAtWorld(
-  { target, postgres, cloudSql, dataMigration }: Pick<Clients, 'target' | 'postgres' | 'cloudSql' | 'dataMigration'>,
-  run: string,
-): Promise<World> {
+export async function lookAtWorld({ target, postgres, cloudSql, dataMigration }: LookedAt, run: string): Promise<World> {
   const instance = await cloudSql.instance(target.destination);
   const seen = (side: 'source' | 'destination') =>
     postgres

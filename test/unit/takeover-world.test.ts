@@ -6,7 +6,7 @@ import { targetOf } from '../../src/config/target.ts';
 import type { FenceLedger } from '../../src/postgres/fence-ledger.ts';
 import { linesOf, standingOf } from '../../src/takeover.ts';
 import { commandsOf, type Situation } from '../../src/takeover-lines.ts';
-import { lookAtWorld, type Mirror, type World } from '../../src/takeover-world.ts';
+import type { Mirror, World } from '../../src/takeover-world.ts';
 
 const ledger = (role: string): FenceLedger => ({
   bot: 'postgres',
@@ -131,46 +131,6 @@ describe('without Redis', () => {
     expect(text).toContain('# Ambiguous');
     expect(text).not.toContain('Nothing is left');
     expect(text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))).toEqual([]);
-  });
-});
-
-describe('the look', () => {
-  const sql = (mirror: Mirror, letsIn: boolean) => ({
-    look: async (text: string) => {
-      if (text.includes('to_regclass')) return [{ found: true }];
-      if (text.includes('pgupgrade_ledger.fence')) return mirror.fences;
-      if (text.includes('pgupgrade_ledger.replicas'))
-        return Object.entries(mirror.replicas).map(([workload, replicas]) => ({ workload, replicas }));
-      if (text.includes('select 1 from pg_roles')) return letsIn ? [{}] : [];
-      return text.includes('not rolcanlogin') ? [{ role: 'closed' }] : [];
-    },
-  });
-  const clients = (instanceType: string, letsIn: boolean) =>
-    ({
-      target,
-      cloudSql: { instance: async () => ({ instanceType }) },
-      dataMigration: { job: async () => ({ state: 'COMPLETED', phase: 'CDC' }) },
-      postgres: {
-        database: async (side: string) => sql(side === 'source' ? fenceOf('a') : { ...fenceOf('b'), replicas: { 'inapp-web': 4 } }, letsIn),
-      },
-    }) as unknown as Parameters<typeof lookAtWorld>[0];
-
-  test('both instances are read once the new one stands alone', async () => {
-    const seen = await lookAtWorld(clients('CLOUD_SQL_INSTANCE', false), 'PG-1');
-    expect(seen.destination.mirror).toEqual({ ...fenceOf('b'), replicas: { 'inapp-web': 4 } });
-    expect(seen).toMatchObject({ sourceLetsIn: false, job: { state: 'COMPLETED' } });
-    expect(standingOf(seen, 'inapp', 'staging')).toMatchObject({ leg: 'rollback', mayGiveBack: true });
-  });
-
-  test('a source that lets in whom its fence shut out is seen', async () => {
-    const seen = await lookAtWorld(clients('CLOUD_SQL_INSTANCE', true), 'PG-1');
-    expect(standingOf(seen, 'inapp', 'staging').ambiguous).toContain('may log in');
-  });
-
-  test('a replica is not read: no rollback can have closed it', async () => {
-    const seen = await lookAtWorld(clients('READ_REPLICA_INSTANCE', true), 'PG-1');
-    expect(seen.destination.mirror).toBeUndefined();
-    expect(seen.sourceLetsIn).toBe(false);
   });
 });
 
