@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import type { Side } from '../../postgres/types.ts';
+import { notOfExtension, shownName, userSchema } from '../names.ts';
+import { both, type Pair } from '../pairs.ts';
+import { commonTables, type Table, tablesOf } from '../rows/tables.ts';
+import type { Session } from '../session.ts';
+
+/** What a database's tables were, in short: a print of each bucket of tables, by the bucket's number. */
+export type Prints = Readonly<Record<string, string>>;
+
+export interface Coverage {
+  /** By shown name: tables of which a feed tells the key of each row that changes, on both sides. */
+  readonly covered: ReadonlyMap<string, Table>;
+  /** Shown names of the others that both sides have, and of those that cannot be read: only a whole comparison says something. */
+  readonly uncovered: readonly string[];
+  readonly prints: Prints;
+}
+
+interface Found extends Record<string, unknown> {
+  readonly schema: string;
+  readonly name: string;
+  readonly persistence: string;
+  /** What the server logs of a row before its change; null: all of it. */
+  readonly identity: readonly string[] | null;
+  readonly print: string;
+}
+const buckets = 256;
+
+/**
+ * A table is covered if both servers log its changes and tell its key with each. Its print changes with its columns and with the
+ * file that holds its rows: TRUNCATE, and what rewrites a table (ALTER TABLE … USING, VACUUM FULL), are in no feed.
+ */
+export async function coverageOf(pair: Pair): Promise<Coverage> {
+  const found = await both(pair, (session) => tablesOf(session, {}));
+  const known = await both(pair, identities);
+  const tables = commonTables(found.source, found.destination);
+  const covered = new Map<string, Table>();
+  const of = (side: Side) => new Map(known[side].map((one) => [shownName(one.schema, one.name), one]));
+  const [source, destination] = [of('source'), of('destination')];
+  for (const table of tables)
+    if ([source, destination].every((side) => tells(side.get(table.shown), table))) covered.set(table.shown, table);
+  const all = new Set(found.source.map(({ schema, name }) => shownName(schema, name)));
+  const there = new Set(found.destination.map(({ schema, name }) => shownName(schema, name)));
+  return {
+    covered,
+    uncovered: [...all].filter((name) => there.has(name) && !covered.has(name)),
+    prints: printsOf([
+      ...known.source.map((one) => ['source', one] as const),
+      ...known.destination.map((one) => ['destination', one] as const),
+    ]),
+  };
+}
+
+/** Only what has changed since: the prints as they are now. */
+export async function printsNow(pair: Pair): Promise<Prints> {
+  const known = await both(pair, identities);
+  return printsOf([
+    ...known.source.map((one) => ['source', one] as const),
+    ...known.destination.map((one) => ['destination', one] as const),
+  ]);
+}
+
+/** Shown names of the tables whose bucket is another than it was. */
+export function changedTables(tables: Iterable<string>, before: Prints, now: Prints): string[] {
+  return [...tables].filter((shown) => before[bucketOf(shown)] !== now[bucketOf(shown)]);
+}
+
+export function bucketOf(shown: string): string {
+  return String(createHash('sha256').update(shown).digest().readUInt16BE(0) % buckets);
+}
+
+function tells(found: Found | undefined, table: Table): boolean {
+  if (found?.persistence !== 'p' || table.key.length === 0) return false;
+  return found.identity === null || table.key.every(({ name }) => found.identity?.includes(name));
+}
+
+function printsOf(all: readonly (readonly [Side, Found])[]): Prints {
+  const lines = new Map<string, string[]>();
+  for (const [side, { schema, name, print }] of all) {
+    const shown = shownName(schema, name);
+    const bucket = bucketOf(shown);
+    lines.set(bucket, [...(lines.get(bucket) ?? []), `${side} ${shown} ${print}`]);
+  }
+  return Object.fromEntries(
+    [...lines].map(([bucket, each]) => [bucket, createHash('sha256').update(each.sort().join('\n')).digest('hex').slice(0, 16)]),
+  );
+}
+
+function identities(session: Session): Promise<Found[]> {
+  return session.query<Found>(`
+    with mine as (
+      select c.oid, n.nspname, c.relname, c.relpersistence, c.relreplident, pg_relation_filenode(c.oid) as file
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind = 'r' and c.relpersistence <> 't' and ${userSchema('n.nspname')} and ${notOfExtension('pg_class', 'c.oid')}
+    ), columns as (
+      select a.attrelid, md5(string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || a.attnotnull, ',' order by a.attnum)) as columns
+      from pg_attribute a join mine on mine.oid = a.attrelid where a.attnum > 0 and not a.attisdropped group by a.attrelid
+    ), logged as (
+      select i.indrelid, json_agg(a.attname order by k.place) as columns
+      from pg_index i join mine m on m.oid = i.indrelid
+        and case m.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident else false end
+      cross join lateral unnest(i.indkey::int2[]) with ordinality k (number, place)
+      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+      where i.indisvalid and k.place <= i.indnkeyatts group by i.indrelid
+    )
+    select m.nspname::text as schema, m.relname::text as name, m.relpersistence::text as persistence,
+      case when m.relreplident = 'f' then null else coalesce(l.columns, '[]') end as identity,
+      concat_ws(' ', m.file, m.relpersistence, m.relreplident, coalesce(c.columns, ''), coalesce(l.columns::text, '')) as print
+    from mine m left join columns c on c.attrelid = m.oid left join logged l on l.indrelid = m.oid`);
+}
