@@ -1,6 +1,7 @@
 import type { Target } from './config/schema.ts';
 import type { CloudSql, DataMigration, Secrets } from './gcp/types.ts';
 import type { Postgres } from './postgres/types.ts';
+import type { Proof } from './validator/proof/types.ts';
 import type { Validator } from './validator/types.ts';
 import type { Workloads } from './workloads/types.ts';
 
@@ -13,4 +14,5 @@ export interface Clients {
   readonly secrets: Secrets;
   readonly workloads: Workloads;
   readonly validator: Validator;
+  readonly proof: Proof;
 }

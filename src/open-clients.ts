@@ -12,7 +12,10 @@ import type { CloudSql, Secrets } from './gcp/types.ts';
 import { createPostgres, type PostgresConnections } from './postgres/connect.ts';
 import type { Address, Side } from './postgres/types.ts';
 import { createValidator } from './validator/compare.ts';
-import { warmConnections } from './warm-connections.ts';
+import type { Factories } from './validator/pairs.ts';
+import type { FeedConnections } from './validator/proof/feeds.ts';
+import { noProof } from './validator/proof/types.ts';
+import { replicationConnections, warmConnections } from './warm-connections.ts';
 import { createWorkloads } from './workloads/workloads.ts';
 
 const passwordGoodForMs = 2_000;
@@ -34,7 +37,10 @@ export interface Execution {
   readonly readOnly: boolean;
 }
 export interface OpenedClients {
+  /** Without a proof (`noProof`): a worker puts its own there. */
   readonly clients: Clients;
+  /** What a proof reads rows and change feeds with; as long as this is open. */
+  readonly proofConnections: { readonly factories: Factories; readonly feeds: FeedConnections };
   readonly postgres: PostgresConnections;
   /** Hands everything to another execution of the same run. */
   bind(execution: Execution): void;
@@ -78,9 +84,17 @@ export function clientsOpener(runtime: Runtime, services: ReadonlyMap<string, Se
       dataMigration: createDataMigration(outside),
       workloads: createWorkloads(target.workloads, guard),
       validator: createValidator(own),
+      proof: noProof,
     };
     return {
       clients,
+      proofConnections: {
+        factories: own,
+        feeds: {
+          source: replicationConnections('source', addresses, feedUser(target, secrets, 'migration')),
+          destination: replicationConnections('destination', addresses, feedUser(target, secrets, 'wayback')),
+        },
+      },
       postgres,
       bind(next) {
         now = next;
@@ -138,6 +152,10 @@ function postgresPassword(target: Target, secrets: Secrets): () => Promise<strin
       remedy: `Add it to Secret Manager of project ${target.project}, then press Retry.`,
     });
   };
+}
+
+function feedUser(target: Target, secrets: Secrets, user: 'migration' | 'wayback') {
+  return { user, password: async () => (await secrets.latest(target.secrets[user] ?? '')) ?? '' };
 }
 
 /** This package's version, for the log's first line and `--version`. */

@@ -8,6 +8,7 @@ import type { Leg } from './engine/step.ts';
 import { NeedsHuman, Refused } from './errors.ts';
 import { migrationJobId } from './gcp/names.ts';
 import { startWorker } from './jobs/worker.ts';
+import { createProofKeeper } from './keep-proofs.ts';
 import { keptClients } from './kept-clients.ts';
 import { clientsOpener, type OpenClients } from './open-clients.ts';
 import { standingFences } from './postgres/fence-ledger.ts';
@@ -20,6 +21,7 @@ export async function startStepWorker({ runtime, services, jobs }: Process): Pro
   const open = clientsOpener(runtime, services);
   const kept = keptClients(open);
   const tend = createWayBackTender();
+  const proofs = createProofKeeper(open);
   const worker = await startWorker<Clients>(jobs, {
     runbook,
     async openClients(header, { guard, signal, applicationName, token, step, leg }) {
@@ -28,7 +30,7 @@ export async function startStepWorker({ runtime, services, jobs }: Process): Pro
       const run = `${header.run}-${header.uid}`;
       const opened = kept.take(run, header, { guard, signal, applicationName, readOnly: false });
       return {
-        clients: opened.clients,
+        clients: { ...opened.clients, proof: proofs.of(header, opened) },
         takeOver: () => opened.postgres.takeOver(header, token, spare),
         keep: () => kept.keep(run, opened),
         close: opened.close,
@@ -41,6 +43,7 @@ export async function startStepWorker({ runtime, services, jobs }: Process): Pro
     },
     deadlineMs: (header) => serviceOf(header.service, services).cutover.deadline,
     mayGiveBack: (header, leg) => mayGiveBack(open, header, leg),
+    proving: { begunBy: 'validate-live', keep: proofs.keep, keepOnly: proofs.keepOnly },
     tending: {
       armedBy: 'arm-way-back',
       async tend({ header, state, before, guard, signal }) {

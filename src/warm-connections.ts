@@ -1,7 +1,8 @@
-import { Client } from 'pg';
+import { Client, type ClientConfig } from 'pg';
 import { classified } from './postgres/errors.ts';
 import { endClient, verifyCa } from './postgres/session.ts';
 import type { Address, Side } from './postgres/types.ts';
+import type { FeedConnection } from './validator/proof/feed.ts';
 import type { ConnectionFactory } from './validator/types.ts';
 
 /** The validator's own sessions, as user postgres; those opened ahead of time are handed out first. */
@@ -54,6 +55,41 @@ export function warmConnections(
     async close() {
       await Promise.all([...warm].map(({ client }) => endClient(client)));
       warm.clear();
+    },
+  };
+}
+
+/** Under these a value is printed as the comparison's own sessions print it. */
+const feedOptions =
+  '-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=1 -c bytea_output=hex -c search_path=pg_catalog';
+
+/** Sessions in replication mode, for the change feeds: as a user with REPLICATION. */
+export function replicationConnections(
+  side: Side,
+  addresses: (side: Side) => Promise<Address>,
+  as: { readonly user: string; readonly password: () => Promise<string> },
+): FeedConnection {
+  return {
+    async open(database, applicationName) {
+      const [address, password] = await Promise.all([addresses(side), as.password()]);
+      // `replication` is a parameter of the protocol that the driver passes on and its types leave out.
+      const config: ClientConfig & { readonly replication: 'database' } = {
+        host: address.host,
+        port: address.port,
+        user: as.user,
+        password,
+        database,
+        application_name: applicationName,
+        ssl: verifyCa(address),
+        options: feedOptions,
+        replication: 'database',
+      };
+      const client = new Client(config);
+      client.on('error', () => {});
+      await client.connect().catch((error: unknown) => {
+        throw classified(error, { side, database, user: as.user });
+      });
+      return client;
     },
   };
 }

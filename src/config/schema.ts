@@ -73,6 +73,12 @@ const Flag = z.strictObject({
   afterwards: z.string(),
 });
 
+const Proof = z.strictObject({
+  maxRetainedWal: Size.default(10 * 1024 ** 3).describe('Of each instance, for the change feeds: beyond it the proof is given up'),
+  throttle: z.int().min(1).max(100).default(50).describe('The share of its time, in percent, in which rows are read again'),
+});
+const proofDefaults = { maxRetainedWal: 10 * 1024 ** 3, throttle: 50 };
+
 /** One service: one application and its database instance per environment. All names of one company live here. */
 export const Service = z
   .strictObject({
@@ -135,8 +141,12 @@ export const Service = z
     }),
     highAvailability: z.enum(['as-source', 'regional', 'zonal']).default('as-source').describe('Of the new instance once it is promoted'),
     validation: z
-      .strictObject({ showValues: z.record(z.string(), z.array(z.string())).default({}), connections: z.int().min(1).max(32).default(4) })
-      .default({ showValues: {}, connections: 4 }),
+      .strictObject({
+        showValues: z.record(z.string(), z.array(z.string())).default({}),
+        connections: z.int().min(1).max(32).default(4),
+        proof: Proof.default(proofDefaults),
+      })
+      .default({ showValues: {}, connections: 4, proof: proofDefaults }),
   })
   .superRefine((service, context) => {
     if (service.targetVersion <= service.currentVersion)

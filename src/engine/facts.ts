@@ -110,6 +110,8 @@ export type FactBody =
       readonly lost?: string;
       readonly over?: string;
     }
+  /** What keeping the rows proved equal has brought, beside the run; it counts as what `step` has recorded under `kept`. */
+  | { readonly type: 'proof.kept'; readonly step: string; readonly kept: ProofKept }
   | { readonly type: 'run.finished' }
   | { readonly type: 'run.aborted' }
   /** People asked for another leg. `steps`: its ids in order, as they were then. Claims the environment again for a run that had ended. */
@@ -124,6 +126,20 @@ export type FactBody =
   | { readonly type: 'leg.abandoned'; readonly leg: Leg; readonly releases: boolean }
   | { readonly type: 'run.rolled-back' }
   | { readonly type: 'run.retired' };
+
+/** How a proof stands that is kept while changes flow. */
+export interface ProofKept {
+  /** When the proof was begun (ms since the epoch): one that was begun anew has none of this. */
+  readonly since: number;
+  /** Tables with rows that replication will not mend. */
+  readonly differing: readonly string[];
+  /** What somebody should look at before the switch, the above included: sentences. */
+  readonly problems: readonly string[];
+  /** Why there is no proof any more. */
+  readonly lost?: string;
+  /** By database: what its tables were when their rows were last seen equal. */
+  readonly prints: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
 
 export type FactType = FactBody['type'];
 
@@ -184,6 +200,7 @@ export const movesEpoch = {
   'writes.given-back': true,
   note: false,
   'way-back.tended': false,
+  'proof.kept': false,
   'run.finished': false,
   'run.aborted': false,
   'leg.begun': true,

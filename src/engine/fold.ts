@@ -180,6 +180,11 @@ function take(draft: Draft, fact: Fact): void {
       };
       return;
     }
+    case 'proof.kept': {
+      const ledger = draft.records.get(fact.step) ?? new Map<string, unknown>();
+      draft.records.set(fact.step, ledger.set('kept', fact.kept));
+      return;
+    }
     case 'run.finished':
       draft.ended = { at: fact.at, as: 'finished' };
       return;

@@ -44,6 +44,9 @@ export interface RunLog {
   /** The latest look at the run's armed way back, beside the log: figures move all the time. */
   setWayBack(run: string, look: WayBackLook): Promise<void>;
   wayBack(run: string): Promise<WayBackLook | undefined>;
+  /** The latest look at the proof that is kept while changes flow. */
+  setProof(run: string, look: ProofLook): Promise<void>;
+  proof(run: string): Promise<ProofLook | undefined>;
   /** Calls back after every append and progress of any run. Gives the function that ends it. */
   watch(listener: (run: string) => void): Promise<() => Promise<void>>;
 }
@@ -58,6 +61,18 @@ export interface WayBackLook {
   readonly problem?: string;
   /** What the next look goes on from; nobody else's. */
   readonly memo: unknown;
+}
+
+/** How a proof stood when its process looked last. */
+export interface ProofLook {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Of which proof: when it was begun. */
+  readonly since: number;
+  /** Rows that are open, rows read again, WAL kept. */
+  readonly text: string;
+  /** Why it could not be kept on just now. */
+  readonly problem?: string;
 }
 
 /** What one round of upkeep found and did: all but `look` goes to the log when it is new. */

@@ -16,6 +16,7 @@ export function keysOf(prefix: string) {
     lease: (run: string) => `${prefix}:lease:${run}`,
     progress: (run: string) => `${prefix}:progress:${run}`,
     wayBack: (run: string) => `${prefix}:way-back:${run}`,
+    proof: (run: string) => `${prefix}:proof:${run}`,
     reply: (id: string) => `${prefix}:reply:${id}`,
     /** A comparison on demand is under way. */
     comparison: (run: string) => `${prefix}:comparison:${run}`,

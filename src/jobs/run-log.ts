@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { endsRun, type FactBody, needsLease } from '../engine/facts.ts';
-import type { Lock, Place, RunLog, WayBackLook } from '../engine/ports.ts';
+import type { Lock, Place, ProofLook, RunLog, WayBackLook } from '../engine/ports.ts';
 import { Fatal } from '../errors.ts';
 import { factReaders } from './fact-readers.ts';
 import type { Keys } from './redis.ts';
@@ -97,6 +97,14 @@ export function createRunLog(redis: Redis, keys: Keys): RunLog & { close(): Prom
     async wayBack(run) {
       const line = await redis.get(keys.wayBack(run));
       return line === null ? undefined : (JSON.parse(line) as WayBackLook);
+    },
+    async setProof(run, look) {
+      await redis.set(keys.proof(run), JSON.stringify(look));
+      await redis.publish(keys.changes, run);
+    },
+    async proof(run) {
+      const line = await redis.get(keys.proof(run));
+      return line === null ? undefined : (JSON.parse(line) as ProofLook);
     },
     watch: changes.watch,
     close: changes.close,

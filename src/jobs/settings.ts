@@ -18,6 +18,9 @@ export interface Timing {
   /** Between two looks at an armed way back: while the run works, and once it has ended. */
   readonly tendMs: number;
   readonly tendEndedMs: number;
+  /** Between two rounds of a proof that is kept while changes flow, and between two words about it. */
+  readonly proveMs: number;
+  readonly proofLookMs: number;
 }
 
 export const defaultTiming: Timing = {
@@ -33,6 +36,8 @@ export const defaultTiming: Timing = {
   lookTimeoutMs: 120_000,
   tendMs: 5_000,
   tendEndedMs: 30_000,
+  proveMs: 500,
+  proofLookMs: 5_000,
 };
 
 /** Between half and the whole of the doubled pause; what the other side asked for is kept. */

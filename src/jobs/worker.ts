@@ -7,6 +7,7 @@ import type { Jobs } from './jobs.ts';
 import { type OpenLook, startLookWorker } from './looks.ts';
 import type { Owed } from './owed.ts';
 import { processJob } from './process-job.ts';
+import { type Proving, startProving } from './proving.ts';
 import { connectionOf, queueNames } from './queues.ts';
 import { startReconciling } from './reconcile.ts';
 import { startTending, type Tending } from './tending.ts';
@@ -42,6 +43,8 @@ export interface WorkerOptions<C> {
   readonly mayGiveBack: (header: RunHeader, leg: Leg) => Promise<'yes' | { readonly no: string }>;
   /** Absent: nothing looks after an armed way back. */
   readonly tending?: Tending;
+  /** Absent: nothing keeps the proof between the live comparison and the switch. */
+  readonly proving?: Proving;
 }
 
 export interface Working<C> extends WorkerOptions<C> {
@@ -61,6 +64,7 @@ export async function startWorker<C>(jobs: Jobs, options: WorkerOptions<C>): Pro
   const working: Working<C> = { ...options, jobs, interrupts, steps: stepsOf(options.runbook), closing: closing.signal };
   const reconciling = startReconciling(jobs);
   const tending = options.tending && startTending(jobs, options.tending, closing.signal);
+  const proving = options.proving && startProving(jobs, options.proving);
   const workers = [
     open(working, queueNames.steps, 4),
     open(working, queueNames.urgent, 8),
@@ -78,7 +82,7 @@ export async function startWorker<C>(jobs: Jobs, options: WorkerOptions<C>): Pro
     async close() {
       closing.abort(new Error('the worker stops'));
       await reconciling.close();
-      await tending?.close();
+      await Promise.all([tending?.close(), proving?.close()]);
       await Promise.all(workers.map((worker) => worker.close()));
       await interrupts.close();
     },

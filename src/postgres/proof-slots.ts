@@ -47,11 +47,23 @@ export async function createProofSlots(request: ProofSlotsRequest): Promise<void
   });
 }
 
-/** Ends who reads from them. What is gone already is left. */
-export async function dropProofSlots(request: ProofSlotsRequest): Promise<void> {
-  const present = { source: await presentOn(request, 'source'), destination: await presentOn(request, 'destination') };
+/** Ends who reads from them. What is gone already is left, and so is a server that is none of `sides`. */
+export async function dropProofSlots(request: ProofSlotsRequest, sides: readonly Side[] = ['source', 'destination']): Promise<void> {
+  const present = await Promise.all(sides.map((side) => presentOn(request, side)));
+  const names = new Map(sides.map((side, i) => [side, present[i]]));
+  await eachSlot(
+    request,
+    async (sql, slot) => {
+      if (names.get(sql.side)?.has(slot)) await dropSlot(sql, slot);
+    },
+    sides.filter((side) => (names.get(side)?.size ?? 0) > 0),
+  );
+}
+
+/** Ends whoever reads from them, so that this process can. */
+export async function endProofReaders(request: ProofSlotsRequest): Promise<void> {
   await eachSlot(request, async (sql, slot) => {
-    if (present[sql.side].has(slot)) await dropSlot(sql, slot);
+    await sql.look('select pg_terminate_backend(active_pid, 5000) from pg_replication_slots where slot_name = $1 and active', [slot]);
   });
 }
 
@@ -69,7 +81,13 @@ async function dropSlot(sql: Sql, slot: string): Promise<void> {
   }
 }
 
-async function presentOn({ postgres, uid }: ProofSlotsRequest, side: Side): Promise<ReadonlySet<string>> {
+/** Is one of them left on either server? */
+export async function hasProofSlots(request: Pick<ProofSlotsRequest, 'postgres' | 'uid'>): Promise<boolean> {
+  const present = await Promise.all([presentOn(request, 'source'), presentOn(request, 'destination')]);
+  return present.some(({ size }) => size > 0);
+}
+
+async function presentOn({ postgres, uid }: Pick<ProofSlotsRequest, 'postgres' | 'uid'>, side: Side): Promise<ReadonlySet<string>> {
   const sql = await postgres.database(side, 'postgres');
   const rows = await sql.look<{ name: string }>(
     `select slot_name::text as name from pg_replication_slots where slot_name ~ $1 and plugin = '${plugin}'`,
@@ -78,7 +96,11 @@ async function presentOn({ postgres, uid }: ProofSlotsRequest, side: Side): Prom
   return new Set(rows.map(({ name }) => name));
 }
 
-async function eachSlot(request: ProofSlotsRequest, work: (sql: Sql, slot: string) => Promise<void>): Promise<void> {
+async function eachSlot(
+  request: ProofSlotsRequest,
+  work: (sql: Sql, slot: string) => Promise<void>,
+  sides: readonly Side[] = ['source', 'destination'],
+): Promise<void> {
   const { postgres, uid, databases, users } = request;
   for (const database of databases) {
     const { feed, local } = proofSlots(uid, databases, database);
@@ -86,6 +108,7 @@ async function eachSlot(request: ProofSlotsRequest, work: (sql: Sql, slot: strin
       ['source', [feed]],
       ['destination', [feed, local]],
     ] as const) {
+      if (!sides.includes(side)) continue;
       const { user, password } = users[side];
       const session = await postgres.login(side, database, user, password);
       try {

@@ -94,9 +94,9 @@ export async function startOutbox(options: OutboxOptions): Promise<Outbox> {
     if (!face) return undefined;
     writer.last = state.endedAt === undefined ? { state, face } : undefined;
     const progress = await options.log.progress(run);
-    const wayBack = await options.log.wayBack(run);
+    const [wayBack, proof] = await Promise.all([options.log.wayBack(run), options.log.proof(run)]);
     writer.rehearsal ??= { found: await findRehearsal(options.log, options.shape, state.header) };
-    const view = { state, facts, shape: options.shape, face, progress, wayBack, earlier: writer.rehearsal.found, now: now() };
+    const view = { state, facts, shape: options.shape, face, progress, wayBack, proof, earlier: writer.rehearsal.found, now: now() };
     const wanted = wantedMessages(view, (length) => {
       const then = writer.folds.get(length) ?? fold(facts.slice(0, length), options.shape);
       writer.folds.set(length, then);

@@ -118,6 +118,11 @@ function ofFact(fact: Fact, index: number, view: RunViewData, then: (length: num
       const loud = fact.lost !== undefined || fact.over !== undefined || fact.warnings.length + fact.gaps.length > 0;
       return deed ? [want(index, loud ? 'warning' : 'deed', deed)] : [];
     }
+    case 'proof.kept': {
+      const deed = renderDeed(fact, index, view);
+      const loud = fact.kept.lost !== undefined || fact.kept.differing.length > 0;
+      return deed ? [want(index, loud ? 'warning' : 'deed', deed)] : [];
+    }
     default: {
       const deed = renderDeed(fact, index, view);
       const whole =

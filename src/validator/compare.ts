@@ -42,10 +42,12 @@ async function compare(factories: Factories, request: CompareRequest): Promise<V
       // The first failure ends the work: withPairs cancels what the other sessions still do.
       const [objects, compared] = await Promise.all([
         compareObjects(request, database, first),
-        compareRows(request, database, others, (now) => {
-          Object.assign(done, { bytes: before.bytes + now.bytes, ofBytes: before.ofBytes + now.ofBytes, rows: before.rows + now.rows });
-          request.progress?.({ ...done, table: now.table });
-        }),
+        rowsRequest(request, database).then((rowsOf) =>
+          compareRows(rowsOf, database, others, (now) => {
+            Object.assign(done, { bytes: before.bytes + now.bytes, ofBytes: before.ofBytes + now.ofBytes, rows: before.rows + now.rows });
+            request.progress?.({ ...done, table: now.table });
+          }),
+        ),
       ]);
       for (const each of objects.differences) differences.push(each);
       for (const each of compared.tables) tables.push(each);
@@ -53,6 +55,11 @@ async function compare(factories: Factories, request: CompareRequest): Promise<V
     });
   }
   return concluded(tables, differences, notCompared, request, { versions, bytes: done.bytes, durationMs: Date.now() - began });
+}
+
+async function rowsRequest(request: CompareRequest, database: string): Promise<CompareRequest> {
+  const rowsOf = await request.rowsOf;
+  return rowsOf ? { ...request, tables: rowsOf[database] ?? [] } : request;
 }
 
 /** Rows of a table may be expected to differ, too (kind `rows`). */

@@ -53,13 +53,13 @@ export function requestFor(target: Compared, live: boolean) {
 
 /**
  * Compares source and destination as a member of every owner, and puts the figures into the ledger under `verdict`,
- * `more` beside them; `other` asks for something else than usual. A verdict with differences is what the step's next look finds (`takeJudged`).
+ * `more` over them; `other` asks for something else than usual. A verdict with differences is what the step's next look finds (`takeJudged`).
  */
 export async function compareForRun(
   { target, postgres, validator }: { readonly target: Compared; readonly postgres: Postgres; readonly validator: Validator },
   run: Ledger,
   live: boolean,
-  more: Readonly<Record<string, unknown>> = {},
+  more: () => Promise<object> = async () => ({}),
   other: Partial<CompareRequest> = {},
 ): Promise<void> {
   const request = { ...requestFor(target, live), ...other };
@@ -81,8 +81,8 @@ export async function compareForRun(
       }),
   );
   refuseObstacles(verdict);
-  const record = recordOf(verdict, request.connections);
-  await run.record('verdict', { ...record, ...more });
+  const record = { ...recordOf(verdict, request.connections), ...(await more()) };
+  await run.record('verdict', record);
   const show = target.validation.showValues;
   if (!record.equal) judge(run.signal, { record, exhibits: exhibitsOf(verdict, show), csv: csvOf(verdict, show) });
 }

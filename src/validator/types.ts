@@ -89,6 +89,8 @@ export interface CompareRequest {
   /** Only these schemas, tables (`schema.table`, quoted where needed); absent: all. */
   readonly schemas?: readonly string[];
   readonly tables?: readonly string[];
+  /** By database: the rows of these tables only, and everything else as usual. Awaited before the first row is read. */
+  readonly rowsOf?: Promise<Readonly<Record<string, readonly string[]>> | undefined>;
   /** Absent: `everything`. `rows` still finds tables that one side lacks. */
   readonly parts?: 'everything' | 'rows' | 'objects';
   /** Live: the source's slots that must confirm an LSN. Absent: every slot of the database with plugin `pglogical_output`. */

@@ -18,6 +18,8 @@ export interface VerdictRecord {
   /** Sentences, at most `longest`. */
   readonly differences: readonly string[];
   readonly count: number;
+  /** Rows and tables were proved equal while changes flowed; in the write stop only what had changed since was read again. */
+  readonly proved?: { readonly keys: number; readonly tables: number; readonly durationMs: number };
 }
 const longest = 20;
 
@@ -48,7 +50,8 @@ export function recordOf(verdict: Verdict, connections: number): VerdictRecord {
 
 /** One sentence of what was compared, with its figures. `rows`: nothing else was looked at. */
 export function verdictText(record: VerdictRecord, parts: 'everything' | 'rows' = 'everything'): string {
-  const { rows, bytes, durationMs, connections } = record;
+  const { rows, bytes, durationMs, connections, proved } = record;
+  if (proved && record.equal) return provedText(record, proved);
   const seconds = Math.max(durationMs, 1) / 1_000;
   const by = connections === undefined ? '' : `, ${many(connections, 'connection')}`;
   const rates = `${count(Math.round(rows / seconds))} rows/s, ${size(bytes / seconds)}/s${by} on each side`;
@@ -56,4 +59,10 @@ export function verdictText(record: VerdictRecord, parts: 'everything' | 'rows' 
   return record.equal
     ? `equal: ${figures}${record.expected > 0 ? `; ${many(record.expected, 'difference')} intended` : ''}`
     : `${many(record.count, 'difference')} in ${figures}: ${record.differences.slice(0, 5).join('; ')}`;
+}
+
+function provedText(record: VerdictRecord, { keys, tables, durationMs }: NonNullable<VerdictRecord['proved']>): string {
+  const again = `${many(keys, 'row')} read again in ${durationMs} ms${tables > 0 ? `, ${many(tables, 'table')} as a whole` : ''}`;
+  const intended = record.expected > 0 ? `; ${many(record.expected, 'difference')} intended` : '';
+  return `equal: ${many(record.tables, 'table')}, ${many(record.rows, 'row')}, ${size(record.bytes)} proved while changes flowed; with the writes off ${again}; schema and sequences; ${duration(record.durationMs)} in all${intended}`;
 }

@@ -1,5 +1,5 @@
 import { endsRun, type Fact, type FactBody } from '../../src/engine/facts.ts';
-import type { Lock, RunLog, WayBackLook } from '../../src/engine/ports.ts';
+import type { Lock, RunLog, ProofLook, WayBackLook } from '../../src/engine/ports.ts';
 
 export interface MemoryRunLog extends RunLog {
   /** As the worker writes: without looking at the length. */
@@ -18,6 +18,7 @@ export function memoryRunLog(clock: () => number = Date.now): MemoryRunLog {
   const locks = new Map<string, Lock>();
   const progresses = new Map<string, Awaited<ReturnType<RunLog['progress']>>>();
   const wayBacks = new Map<string, WayBackLook>();
+  const proofs = new Map<string, ProofLook>();
   let lost = 0;
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   const header = (run: string) => {
@@ -106,6 +107,11 @@ export function memoryRunLog(clock: () => number = Date.now): MemoryRunLog {
       tell(run);
     },
     wayBack: async (run) => wayBacks.get(run),
+    setProof: async (run, look) => {
+      proofs.set(run, look);
+      tell(run);
+    },
+    proof: async (run) => proofs.get(run),
     progress: async (run) => progresses.get(run),
     watch: async (listener) => {
       listeners.add(listener);

@@ -242,6 +242,7 @@ describe('the epoch', () => {
     'writes.given-back': { type: 'writes.given-back', offForMs: 1 },
     note: { type: 'note', by: 'U1', text: '' },
     'way-back.tended': { type: 'way-back.tended', did: [], warnings: ['type x was changed'], gaps: [] },
+    'proof.kept': { type: 'proof.kept', step: 'a', kept: { since: 1, differing: [], problems: [], prints: {} } },
     'run.finished': { type: 'run.finished' },
     'run.aborted': { type: 'run.aborted' },
     'leg.begun': { type: 'leg.begun', leg: 'rollback', by: 'U1', reason: '', steps: [] },

@@ -1,5 +1,6 @@
 import type { types } from '@slack/bolt';
 import type { RunHeader } from '../../engine/facts.ts';
+import { proofToKeep } from '../../engine/proof.ts';
 import { lagOf } from '../report/figures.ts';
 import { actions, type Block, context, divider, fields, header, type Message, message, section } from './blocks.ts';
 import { legalMoves } from './buttons.ts';
@@ -25,6 +26,7 @@ export function renderBoard(view: RunViewData): Message {
     divider(),
     section(...phasesOf(view).map((phase) => phaseLine(phase, view))),
     ...currentBlock(view),
+    ...proofBlock(view),
     ...wayBackBlock(view),
     ...actions(buttons),
     context(footer(view)),
@@ -106,6 +108,20 @@ function currentBlock({ state, shape, progress, now }: RunViewData): readonly Bl
   const eta = progress.etaMs === undefined ? '' : ` · about ${duration(Math.max(0, progress.at + progress.etaMs - now))} left`;
   const part = progress.fraction === undefined ? '' : `${bar(progress.fraction, 12)} · `;
   return [section(`▸ ${title} — ${part}${cut(safe(progress.text), 500)}${eta}`)];
+}
+
+/** The proof between the live comparison and the switch: what is open, and what somebody should look at. */
+function proofBlock({ state, proof: look }: RunViewData): readonly Block[] {
+  const begun = proofToKeep(state, 'validate-live');
+  if (!begun || look?.since !== begun.since) return [];
+  const problems = begun.kept?.problems ?? [];
+  return [
+    section(
+      `🔎 *Proof* · ${safe(look.text || 'not looked at yet')}`,
+      ...(look.problem === undefined ? [] : [`⚠ held up since ${time(look.at, '{time_secs}')}: ${cut(safe(look.problem), 300)}`]),
+      ...(problems.length > 0 ? [`⚠ ${cut(safe(problems.join('; ')), 600)}`] : []),
+    ),
+  ];
 }
 
 /** The armed way back: how far behind the old instance is, what that keeps on the new one's disk, and what stands against going back. */

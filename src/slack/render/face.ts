@@ -1,5 +1,5 @@
 import type { Fact } from '../../engine/facts.ts';
-import type { WayBackLook } from '../../engine/ports.ts';
+import type { ProofLook, WayBackLook } from '../../engine/ports.ts';
 import type { RunbookShape, RunState } from '../../engine/state.ts';
 import type { Progress } from '../../engine/step.ts';
 import type { Rehearsal } from '../report/rehearsal.ts';
@@ -39,6 +39,8 @@ export interface RunViewData {
   readonly earlier?: Rehearsal | undefined;
   /** The latest look at the armed way back. */
   readonly wayBack?: WayBackLook | undefined;
+  /** The latest look at the proof that is kept until the switch. */
+  readonly proof?: ProofLook | undefined;
   /** Milliseconds since the epoch; read only for the write stop's clock and durations of what still runs. */
   readonly now: number;
 }

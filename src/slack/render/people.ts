@@ -59,6 +59,8 @@ function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): s
         : '↩ The old instance is not retired: the way back stays';
     case 'way-back.tended':
       return tended(fact);
+    case 'proof.kept':
+      return proofNews(fact, facts.slice(0, index));
     case 'promotion.refused':
       return `↩ Google refused the promotion, and it is still replicating · ${reason(fact.reason)}`;
     default:
@@ -82,6 +84,17 @@ function tended({ did, warnings, gaps, lost, over }: Extract<Fact, { readonly ty
     ...(against.length > 0 ? [`⚠ *Against going back to the old instance:*`, ...against.map((one) => `• ${reason(one)}`)] : []),
     ...(against.length === 0 && did.length === 0 && over === undefined ? ['✅ Nothing stands against the way back any more.'] : []),
   ].join('\n');
+}
+
+/** Only what is new to people: that tables were proved anew is the board's. */
+function proofNews({ kept }: Extract<Fact, { readonly type: 'proof.kept' }>, earlier: readonly Fact[]): string | undefined {
+  if (kept.lost !== undefined)
+    return `⚠ *The rows are not kept proved any more*: ${reason(kept.lost)}. With the writes off every row will be compared; the go/no-go says how long that takes.`;
+  const before = earlier.findLast((fact) => fact.type === 'proof.kept' && fact.kept.since === kept.since);
+  const known = before?.type === 'proof.kept' ? before.kept.problems : [];
+  const news = kept.problems.filter((problem) => !known.includes(problem));
+  if (news.length > 0) return ['⚠ *The proof:*', ...news.map((one) => `• ${reason(one)}`)].join('\n');
+  return kept.problems.length === 0 && known.length > 0 ? '✅ Nothing stands against the proof any more.' : undefined;
 }
 
 function reason(text: string): string {

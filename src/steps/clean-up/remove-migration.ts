@@ -2,6 +2,8 @@ import type { Clients } from '../../clients.ts';
 import { blocked, done, type RunView, type Step, todo } from '../../engine/step.ts';
 import { certificateName, clientKeySecret, masterName, migrationJobId, profileId } from '../../gcp/names.ts';
 import { leaveRoles, type Membership } from '../../postgres/membership.ts';
+import { dropProofSlots, hasProofSlots } from '../../postgres/proof-slots.ts';
+import { slotsRequest } from '../../validator/run-proof.ts';
 
 type Needs = Pick<Clients, 'target' | 'cloudSql' | 'dataMigration' | 'secrets' | 'postgres'>;
 interface Leftover {
@@ -88,6 +90,11 @@ async function leftovers({ target, cloudSql, dataMigration, secrets, postgres }:
         remove: async () => void (await sql.change('drop extension pglogical cascade')),
       });
   }
+  if (await hasProofSlots({ postgres, uid: run.uid }))
+    left.push({
+      what: 'drop the slots of the proof’s change feeds',
+      remove: async () => dropProofSlots(await slotsRequest({ target, postgres, secrets }, run.uid)),
+    });
   const memberships = membershipSteps
     .flatMap((step) => run.recall<readonly Membership[]>('memberships', step) ?? [])
     .filter(({ side }) => side === 'destination');

@@ -37,7 +37,9 @@ export const validateRollback: Step<Pick<Clients, 'target' | 'postgres' | 'valid
   },
 
   apply: (clients, run) =>
-    run.spend('validation', () => compareForRun(clients, run, false, { lsn: fenceLsn(run) }, { parts: 'rows', sequences: false })),
+    run.spend('validation', () =>
+      compareForRun(clients, run, false, async () => ({ lsn: fenceLsn(run) }), { parts: 'rows', sequences: false }),
+    ),
 
   undo: { keep: 'comparing changes nothing' },
 };

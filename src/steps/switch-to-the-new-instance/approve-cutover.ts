@@ -6,6 +6,7 @@ import { estimate } from '../../postgres/cutover-estimate.ts';
 import { fingerprint } from '../../postgres/fingerprint.ts';
 import { bytesText, type Lag, lagOf } from '../../postgres/lag.ts';
 import type { Sql } from '../../postgres/types.ts';
+import { proofOf } from '../../validator/run-proof.ts';
 import { type Tripped, tripwire } from '../../validator/tripwire.ts';
 import type { VerdictRecord } from '../../validator/verdict-report.ts';
 import { stopped } from '../../workloads/order.ts';
@@ -16,6 +17,8 @@ type Needs = Pick<Clients, 'target' | 'postgres' | 'workloads' | 'validator'>;
 const keep = ['migration', 'wayback'];
 const lagPatienceMs = 2 * 60_000;
 const mostLines = 12;
+/** Of a validation whose rows are proved: the schema, the sequences and what changed last; on the careful side. */
+const provedMs = 2_000;
 type Rehearsed = { readonly problems: readonly string[] };
 
 /** The go/no-go card. Thresholds are approved; what moves by itself is shown, and looked at again when the write stop begins. */
@@ -37,6 +40,14 @@ export const approveCutover: Step<Needs> = {
       );
     const tripped = await tripwire(clients, run);
     if (tripped) return await changedSince(clients, tripped);
+    const proof = proofOf(run);
+    const differing = 'none' in proof ? [] : (proof.kept?.differing ?? []);
+    if (differing.length > 0)
+      return blocked(
+        'validation.differs',
+        `Rows of ${differing.join(', ')} differ since they were compared, and replication does not mend them.`,
+        `Look at \`/pgupgrade diff ${differing[0]}\`, put the rows right, then press Retry.`,
+      );
     const hindrance = await undoneBy(clients);
     if (hindrance.length > 0)
       return blocked(
@@ -65,7 +76,7 @@ export const approveCutover: Step<Needs> = {
       stops: stopped(target, 'first').length + (stopped(target, 'rest').length > 0 ? 1 : 0),
       databases: Object.keys(target.databases).length,
       lagBytes: lag.bytes,
-      validationMs: verdict.durationMs,
+      validationMs: 'none' in proof ? verdict.durationMs : Math.min(verdict.durationMs, provedMs),
     });
     const { deadline } = target.cutover;
     if (predicted.untilCallMs > deadline)
@@ -77,7 +88,7 @@ export const approveCutover: Step<Needs> = {
     await run.record('predicted', { untilCallMs: predicted.untilCallMs, untilWritesMs: predicted.untilWritesMs });
     await run.record('lag', { at: Date.now(), bytes: lag.bytes });
     return todo(await thresholds(clients, run, verdict), {
-      shown: [...figures(lag, predicted, verdict), ...(await connected(source))],
+      shown: [...figures(lag, predicted, verdict), ...proofLines(proof, verdict), ...(await connected(source))],
     });
   },
 
@@ -143,6 +154,18 @@ function figures(lag: Lag, predicted: ReturnType<typeof estimate>, verdict: Verd
     `writes flow again after about ${seconds(predicted.untilWritesMs)}, with Google’s promotion (minutes; it is not in our hands)`,
     `last validation: ${verdict.rows} rows in ${seconds(verdict.durationMs)}`,
     ...(verdict.intended ?? []).map((line) => `intended difference: ${line}`),
+  ];
+}
+
+/** Where the rows are not proved already, that is the longest part of the write stop. */
+function proofLines(proof: ReturnType<typeof proofOf>, verdict: VerdictRecord): readonly string[] {
+  if ('none' in proof)
+    return [
+      `the rows are NOT kept proved (${proof.none}): with the writes off every row is compared, about ${seconds(verdict.durationMs)}`,
+    ];
+  return [
+    'every row is kept proved equal: with the writes off only what changed since is read again',
+    ...(proof.kept?.problems ?? []).map((problem) => `proof: ${problem}`),
   ];
 }
 

@@ -6,13 +6,15 @@ import { migrationJobId } from '../../gcp/names.ts';
 import type { InstanceSettings } from '../../gcp/types.ts';
 import { currentUser, type Membership } from '../../postgres/membership.ts';
 import { type MigrationSlot, migrationSlots } from '../../postgres/migration-slots.ts';
+import { dropProofSlots } from '../../postgres/proof-slots.ts';
 import { lookAtSequences, raiseSequences } from '../../postgres/sequences.ts';
 import { dropSlot } from '../../postgres/way-back.ts';
 import { mayWrite } from '../../postgres/writable.ts';
+import { slotsRequest } from '../../validator/run-proof.ts';
 import { stopped } from '../../workloads/order.ts';
 import { stillStopped } from '../../workloads/replicas.ts';
 
-type Needs = Pick<Clients, 'target' | 'postgres' | 'cloudSql' | 'dataMigration' | 'secrets' | 'workloads'>;
+type Needs = Pick<Clients, 'target' | 'postgres' | 'cloudSql' | 'dataMigration' | 'secrets' | 'workloads' | 'proof'>;
 const promotesWithinMs = 30 * 60_000;
 
 /** The point of no return: the fact first, then the call. Nothing is given back automatically after it. */
@@ -60,6 +62,8 @@ export const promoteDestination: Step<Needs> = {
           remedy: 'Start the cutover again when the writes are back.',
         },
       );
+    const forgotten = forgetProof(clients, run);
+    forgotten.catch(() => undefined);
     await run.spend('google', () => promote(clients, run));
     const databases = Object.keys(clients.target.databases);
     // The promotion writes the sequences itself, to the source's values without headroom.
@@ -72,13 +76,23 @@ export const promoteDestination: Step<Needs> = {
         ]);
       }),
     );
-    await run.record('raised', look.raises.length);
+    await Promise.all([run.record('raised', look.raises.length), forgotten]);
     await dropIdleSlots(clients);
     if (clients.target.cutover.pitr === 'inside-write-stop') await backUpAgain(clients, run);
   },
 
   undo: { irreversible: 'the new instance is promoted: the old one no longer receives its data except by the way back' },
 };
+
+/** Its slots would keep the new instance's WAL. Beside the promotion it costs nothing; what fails here is left to `remove-migration`. */
+async function forgetProof(clients: Needs, run: RunView): Promise<void> {
+  try {
+    await clients.proof.release();
+    await dropProofSlots(await slotsRequest(clients, run.uid));
+  } catch {
+    run.signal.throwIfAborted();
+  }
+}
 
 /** Adopts a promotion that is under way or done; else calls it. */
 async function promote({ dataMigration, postgres }: Needs, run: RunView): Promise<void> {

@@ -2,10 +2,11 @@ import type { Clients } from '../../clients.ts';
 import { blocked, done, type Observation, type RunView, type Step, task, todo } from '../../engine/step.ts';
 import { openSessions } from '../../postgres/open-sessions.ts';
 import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
+import { takeProof } from '../../validator/run-proof.ts';
 import { stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
 
-type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres' | 'validator'>;
+type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres' | 'validator' | 'secrets' | 'proof'>;
 const group = 'first';
 
 /** The write stop begins: those that come first in the service file's order of stopping. */
@@ -15,7 +16,8 @@ export const stopWorkers: Step<Needs> = {
   impact: 'writes-stop',
   writeStop: 'within',
 
-  async check({ target, workloads, postgres, validator }, run): Promise<Observation> {
+  async check(clients, run): Promise<Observation> {
+    const { target, workloads, postgres, validator } = clients;
     const names = stopped(target, group);
     const look = await lookAtReplicas(
       workloads,
@@ -32,6 +34,7 @@ export const stopWorkers: Step<Needs> = {
       await Promise.all([
         openSessions(postgres, databases),
         validator.warm({ databases, connections: target.validation.connections }).catch(() => undefined),
+        takeProof(clients, run).catch(() => undefined),
       ]);
       return todo(look.changes);
     }

@@ -2,10 +2,16 @@ import type { Clients } from '../../clients.ts';
 import { blocked, done, type RunView, type Step, todo } from '../../engine/step.ts';
 import { takeJudged } from '../../validator/judged.ts';
 import { compareForRun } from '../../validator/run-comparison.ts';
+import { proofOf, settleProof } from '../../validator/run-proof.ts';
 import { type VerdictRecord, verdictText } from '../../validator/verdict-report.ts';
 
-/** Source equals destination, with nobody writing: a verdict holds for the fence's LSN only. Any difference gives the writes back. */
-export const validate: Step<Pick<Clients, 'target' | 'postgres' | 'validator'>> = {
+type Needs = Pick<Clients, 'target' | 'postgres' | 'validator' | 'secrets' | 'proof'>;
+
+/**
+ * Source equals destination, with nobody writing: a verdict holds for the fence's LSN only. Where the rows were kept proved, only what
+ * changed since is read again. Any difference gives the writes back.
+ */
+export const validate: Step<Needs> = {
   id: 'validate',
   title: 'Compare source and destination',
   impact: 'none',
@@ -23,15 +29,39 @@ export const validate: Step<Pick<Clients, 'target' | 'postgres' | 'validator'>> 
     const lsn = fenceLsn(run);
     if (lsn === undefined)
       return blocked('validation.no-fence', 'The source is not fenced: what is equal now need not stay so.', 'Start the cutover again.');
-    const record = run.recall<VerdictRecord & { readonly lsn: string }>('verdict');
-    if (record?.equal && record.lsn === lsn) return done(`${verdictText(record)}; at LSN ${lsn}`);
-    return todo([`compare every row, the schema and the sequences of ${Object.keys(target.databases).join(', ')} at LSN ${lsn}`]);
+    const record = run.recall<VerdictRecord & { readonly lsn: string; readonly unproved?: string }>('verdict');
+    if (record?.equal && record.lsn === lsn)
+      return done(
+        [verdictText(record), ...(record.unproved === undefined ? [] : [`every row, because ${record.unproved}`]), `at LSN ${lsn}`].join(
+          '; ',
+        ),
+      );
+    const rows = 'none' in proofOf(run) ? 'every row' : 'every row that changed since it was proved';
+    return todo([`compare ${rows}, the schema and the sequences of ${Object.keys(target.databases).join(', ')} at LSN ${lsn}`]);
   },
 
-  apply: (clients, run) => run.spend('validation', () => compareForRun(clients, run, false, { lsn: fenceLsn(run) })),
+  apply: (clients, run) =>
+    run.spend('validation', async () => {
+      const settling = settleProof(clients, run);
+      settling.catch(() => undefined);
+      const rowsOf = settling.then((settled) => (typeof settled === 'string' ? undefined : settled.compare));
+      rowsOf.catch(() => undefined);
+      await compareForRun(clients, run, false, async () => ({ lsn: fenceLsn(run), ...asProved(await settling, run) }), { rowsOf });
+    }),
 
   undo: { keep: 'comparing changes nothing' },
 };
+
+/** What of the verdict is the proof's. */
+function asProved(settled: Awaited<ReturnType<typeof settleProof>>, run: RunView): object {
+  if (typeof settled === 'string') return { unproved: settled };
+  const live = run.recall<VerdictRecord>('verdict', 'validate-live');
+  const { keys, durationMs, compare } = settled;
+  return {
+    ...(live ? { tables: live.tables, rows: live.rows, bytes: live.bytes } : {}),
+    proved: { keys, durationMs, tables: Object.values(compare).flat().length },
+  };
+}
 
 function fenceLsn(run: RunView): string | undefined {
   return run.recall<{ readonly lsn: string } | null>('fence', 'fence-source')?.lsn;

@@ -69,6 +69,8 @@ export async function openFeed(
         return;
       case 'row':
         change(message, before);
+        return;
+      case 'other':
     }
   };
   connection.on('copyData', ({ chunk }) => {

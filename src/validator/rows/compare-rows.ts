@@ -45,7 +45,7 @@ export async function compareRows(
   advance: (done: RowsDone) => void,
 ): Promise<RowsCompared> {
   const [first] = pairs;
-  if (!first) return { tables: [], notCompared: [] };
+  if (!first || request.tables?.length === 0) return { tables: [], notCompared: [] };
   const form = await commonForm(first);
   const found = await patiently(() => both(first, (session) => tablesOf(session, request)));
   const notCompared = [...obstacles(database, found), ...(await withoutRows(first.source, request))];
