@@ -46,6 +46,8 @@ const schema = [
   'create sequence hidden_sequence',
 ];
 
+const sides = ['source', 'destination'] as const;
+type Side = (typeof sides)[number];
 let world: ClusterWorld;
 let cli: CompiledCli;
 beforeAll(async () => {
@@ -143,38 +145,91 @@ test('what may not be read, or only in part, is named and never equal; the rest 
   );
 });
 
+test('a throttle of 25 percent leaves the connections idle for most of the time', async () => {
+  const paced = [
+    'create table paced (id int primary key, t text)',
+    'insert into paced select i, repeat(md5(i::text), 20) from generate_series(1, 400000) i',
+    'analyze paced',
+  ];
+  await Promise.all(sides.map((side) => world.on(side, ...paced)));
+  const answering = () =>
+    Promise.all(
+      sides.map(async (side) => {
+        const [row] = await world.on(side, 'select active_time from pg_stat_database where datname = current_database()');
+        return Number(row?.['active_time']);
+      }),
+    );
+  /** The share of the whole run in which each server was at work for it, as the server itself counts; one connection reads the rows. */
+  const busy = async (...throttle: readonly string[]) => {
+    const before = await answering();
+    const addresses = ['--source', world.dsn('source'), '--destination', world.dsn('destination')];
+    const ended = await cli.start(['validate', ...addresses, '--rows', '--table', 'public.paced', '--jobs', '1', '--json', ...throttle])
+      .ended;
+    // A session is counted when it ends.
+    for (const side of sides) await expect.poll(() => world.sessions(side)).toBe(0);
+    const after = await answering();
+    const { equal, durationMs } = JSON.parse(ended.stdout);
+    expect(equal).toBe(true);
+    return after.map((milliseconds, i) => (milliseconds - (before[i] ?? 0)) / durationMs);
+  };
+  const [throttled, free] = [await busy('--throttle', '25'), await busy()];
+  for (const share of throttled) expect(share).toBeLessThan(0.4);
+  // So it is the throttle that leaves them idle.
+  for (const [i, share] of free.entries()) expect(share).toBeGreaterThan(1.5 * (throttled[i] ?? 1));
+  await Promise.all(sides.map((side) => world.on(side, 'drop table paced')));
+});
+
 describe('in the middle of a comparison', () => {
-  /** A lock on one table holds the comparison where it is. */
-  async function held<T>(work: () => Promise<T>): Promise<T> {
-    const holder = await holdTable(world.destination, 'alike', 'access exclusive');
+  /** A lock on one table, on each of these servers, holds the comparison where it is. */
+  async function held<T>(on: readonly Side[], work: () => Promise<T>): Promise<T> {
+    const holders = await Promise.all(on.map((side) => holdTable(world[side], 'alike', 'access exclusive')));
     try {
       return await work();
     } finally {
-      await holder.release();
+      await Promise.all(holders.map((holder) => holder.release()));
     }
   }
-  const waiting = () =>
-    expect
-      .poll(() => world.on('destination', 'select 1 from pg_locks where not granted').then((locks) => locks.length), { timeout: 20_000 })
-      .toBeGreaterThan(0);
+  /** The process of each of these servers that waits for the lock. */
+  const waiting = (on: readonly Side[]) =>
+    Promise.all(
+      on.map(async (side) => {
+        let pids: unknown[] = [];
+        await expect
+          .poll(
+            async () => {
+              pids = (await world.on(side, 'select pid from pg_locks where not granted')).map(({ pid }) => pid);
+              return pids.length;
+            },
+            { timeout: 20_000 },
+          )
+          .toBe(1);
+        return { side, pid: pids[0] };
+      }),
+    );
   const validate = () =>
     cli.start(['validate', '--source', world.dsn('source'), '--destination', world.dsn('destination'), '--jobs', '1', '--rows']);
 
-  test('Ctrl-C cancels on both servers and exits 2', async () => {
-    await held(async () => {
+  test('Ctrl-C cancels what runs on both servers and exits 2', async () => {
+    await held(sides, async () => {
       const running = validate();
-      await waiting();
+      const waits = await waiting(sides);
       running.signal('SIGINT');
       expect(await running.ended).toMatchObject({ code: 2, stdout: 'Could not compare. It was interrupted.\n' });
-      expect([await world.sessions('source'), await world.sessions('destination')]).toEqual([0, 0]);
+      // The lock timeout would end them too: the log tells by what they ended.
+      for (const { side, pid } of waits) {
+        await expect.poll(() => world.sessions(side)).toBe(0);
+        expect((await world.log(side)).split('\n').filter((line) => line.includes(`[${pid}]`))).toContainEqual(
+          expect.stringMatching(/ERROR: {2}canceling statement due to user request/),
+        );
+      }
     });
   });
 
-  for (const side of ['source', 'destination'] as const)
+  for (const side of sides)
     test(`a ${side} that is killed is a clear sentence and exit 2`, async () => {
-      const ended = await held(async () => {
+      const ended = await held(['destination'], async () => {
         const running = validate();
-        await waiting();
+        await waiting(['destination']);
         const pid = world[side].pid();
         if (pid === undefined) throw new Error('The server is not running.');
         process.kill(pid, 'SIGKILL');

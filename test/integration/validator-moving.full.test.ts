@@ -16,6 +16,7 @@ test('20 runs under 300 changes a second carried by pglogical: exactly what was 
     expect(found).toEqual(expected);
     expect(objects).toEqual([]);
     rates.push(Math.round(rate));
+    expect(rate, `changes a second in run ${run}`).toBeGreaterThanOrEqual(200);
   }
   console.log(`changes a second in each run: ${rates.join(', ')}`);
 });

@@ -57,6 +57,18 @@ describe('the validator alone', () => {
     expect(csv).toContain('row,public.campaign,"{""id"":""1""}",changed,code,c1    ,');
   });
 
+  test('rows that may differ are no difference, and are in the files all the same', async () => {
+    const expected = [{ kind: 'rows', object: 'public.campaign', reason: 'Codes are given anew.' }];
+    const answer = await validate({ outDir, rowsOnly: true, expected });
+    expect(answer.exitCode).toBe(0);
+    expect(answer.verdict?.expected).toMatchObject([{ object: 'public.campaign', reason: 'Codes are given anew.' }]);
+    const lines = (await readFile(join(outDir, 'differences.jsonl'), 'utf8')).trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line).table)).toEqual(Array.from({ length: 30 }, () => 'public.campaign'));
+    const csv = (await readFile(join(outDir, 'differences.csv'), 'utf8')).trim().split('\n');
+    expect(csv.slice(1)).toHaveLength(30);
+    expect(csv).toContain('row,public.campaign,"{""id"":""1""}",changed,code,c1    ,');
+  });
+
   test('compares only the rows, the objects, the tables that are asked for', async () => {
     expect((await validate({ schemaOnly: true })).verdict).toMatchObject({ tables: [], objects: [{ kind: 'index' }] });
     expect((await validate({ rowsOnly: true })).verdict).toMatchObject({ objects: [] });

@@ -14,6 +14,7 @@ import type { RunState } from '../../src/engine/state.ts';
 import type { RunView, Step } from '../../src/engine/step.ts';
 import { openSession } from '../../src/engine/view.ts';
 import { Transient } from '../../src/errors.ts';
+import { createProofKeeper } from '../../src/keep-proofs.ts';
 import { clientsOpener } from '../../src/open-clients.ts';
 import { runbook } from '../../src/runbook.ts';
 import { memoryLog } from '../support/memory-log.ts';
@@ -66,6 +67,7 @@ export async function openStage(uid: string): Promise<Stage> {
   const { log, acquire } = memoryLog([{ type: 'run.started', ...header }], async () => undefined);
   const token = acquire();
   let nonces = 0;
+  const proofs = createProofKeeper(open);
 
   const stage: Stage = {
     world,
@@ -90,7 +92,7 @@ export async function openStage(uid: string): Promise<Stage> {
           signal: controller.signal,
           now: Date.now,
           steps: stepsOf(runbook),
-          clients: opened.clients,
+          clients: { ...opened.clients, proof: proofs.of(header, opened) },
           // The laws repeat what a write stop does once.
           deadlineMs: hourMs,
           gateExpiresMs: hourMs,
@@ -135,6 +137,7 @@ export async function openStage(uid: string): Promise<Stage> {
       return found;
     },
     async close() {
+      await proofs.keepOnly(new Set());
       await world.close();
       for (const [name, value] of before)
         if (value === undefined) delete process.env[name];

@@ -17,8 +17,9 @@ export interface BatchResult {
  * Fills both databases with random tables that are equal but for one change each, lets the validator compare them in one run, and holds its
  * verdict against a plain look at every row: counts, keys, columns.
  */
-export async function compareBatch(world: ValidatorWorld, size: number, seed: number): Promise<BatchResult> {
+async function compareBatch(world: ValidatorWorld, size: number, seed: number): Promise<BatchResult> {
   const oldest = Math.min(world.versions.source, world.versions.destination);
+  const versions = `${world.versions.source} to ${world.versions.destination}`;
   const drawn = fc.sample(cases(valueTypes(oldest)), { numRuns: size, seed });
   const tables = drawn.map((drawnCase, i) => ({ name: `t${i}`, drawnCase }));
   await world.rebuild({
@@ -54,10 +55,25 @@ export async function compareBatch(world: ValidatorWorld, size: number, seed: nu
     );
     const said = table && { missing: table.missing, extra: table.extra, changed: table.changed, rows: rows?.sort() };
     const same = JSON.stringify(said) === JSON.stringify(right) && table?.equal === (right?.rows.length === 0);
-    return same ? [] : [`seed ${seed}: ${described(name, drawnCase)}\nsaid  ${JSON.stringify(said)}\nright ${JSON.stringify(right)}`];
+    return same
+      ? []
+      : [`seed ${seed}, ${versions}: ${described(name, drawnCase)}\nsaid  ${JSON.stringify(said)}\nright ${JSON.stringify(right)}`];
   });
   const differing = [...expected.values()].filter(({ rows }) => rows.length > 0).length;
   return { differing, equal: tables.length - differing, wrong };
+}
+
+/** Batches one after the other, as one. */
+export async function compareBatches(
+  batches: readonly { readonly world: ValidatorWorld; readonly size: number; readonly seed: number }[],
+): Promise<BatchResult> {
+  const results: BatchResult[] = [];
+  for (const { world, size, seed } of batches) results.push(await compareBatch(world, size, seed));
+  return {
+    differing: results.reduce((sum, { differing }) => sum + differing, 0),
+    equal: results.reduce((sum, { equal }) => sum + equal, 0),
+    wrong: results.flatMap(({ wrong }) => wrong),
+  };
 }
 
 function list({ columns }: Case): string {

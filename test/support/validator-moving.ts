@@ -61,7 +61,8 @@ const changes: readonly ((n: number) => string)[] = [
   (n) => `update account set balance = balance + 1 where id = ${1 + ((n * 7_919) % 60_000)}`,
   (n) => `update toggle set v = case v when 'A' then 'B' else 'A' end where id = ${1 + (n % 20)}`,
   (n) => `insert into token values (md5('new ' || ${n})::uuid, -1) on conflict (id) do update set n = token.n - 1`,
-  (n) => `delete from token where id = md5('new ' || ${n - 37})::uuid`,
+  // A multiple of as many as there are changes, and one: what an insert has brought.
+  (n) => `delete from token where id = md5('new ' || ${n - 36})::uuid`,
   (n) => `update pairs set at = clock_timestamp() where list = ${1 + (n % 2)} and name = 'n${(n * 31) % 5_000}'`,
   (n) => {
     const id = 60_001 + (n % 5_000);
@@ -70,7 +71,10 @@ const changes: readonly ((n: number) => string)[] = [
   (n) => `insert into journal (n) values (${n})`,
 ];
 
-/** So many changes a second on the source while the work goes on; gives how many it were. */
+/** Each waits for its own answer, on a busy machine for long; never a multiple of how many changes there are, or each writer makes one of them only. */
+const writers = 10;
+
+/** So many rows changed a second on the source while the work goes on; gives how many it were. */
 async function underLoad<T>(
   world: ClusterWorld,
   perSecond: number,
@@ -79,24 +83,24 @@ async function underLoad<T>(
   const began = Date.now();
   const ending = new AbortController();
   let writes = 0;
-  const writer = async (which: number, writers: number) => {
+  const writer = async (which: number) => {
     const client = new Client({ ...world.admin.source, database: 'inapp' });
     await client.connect();
     for (let n = which; !ending.signal.aborted; n += writers) {
-      await client.query(changes[n % changes.length]?.(n) ?? '');
-      writes++;
+      const { rowCount } = await client.query(changes[n % changes.length]?.(n) ?? '');
+      writes += rowCount ?? 0;
       // Paced by the clock, not by the answers.
       const ahead = (writes / perSecond) * 1_000 - (Date.now() - began);
       if (ahead > 0) await pause(ahead);
     }
     await client.end();
   };
-  const writers = Promise.all([0, 1, 2].map((which) => writer(which, 3)));
+  const writing = Promise.all(Array.from({ length: writers }, (_, which) => writer(which)));
   try {
     return { result: await work(), writes, seconds: (Date.now() - began) / 1_000 };
   } finally {
     ending.abort();
-    await writers;
+    await writing;
   }
 }
 

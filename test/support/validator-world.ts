@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -37,6 +37,8 @@ export interface ClusterWorld extends ValidatorWorld {
   readonly source: Cluster;
   readonly destination: Cluster;
   readonly program: Fleet['program'];
+  /** What the server has logged so far; each line begins with the time and, in brackets, the process. */
+  log(side: 'source' | 'destination'): Promise<string>;
 }
 
 /** A server of 15 and one of 17. With pglogical the databases cannot be made anew. */
@@ -55,7 +57,13 @@ export async function openWorld(more: Readonly<Record<string, string>> = {}): Pr
     source,
     destination,
     program: servers.fleet.program,
+    log: (side) => readFile(join(workDir, 'logs', `${side === 'source' ? source.name : destination.name}.log`), 'utf8'),
   };
+}
+
+/** The same two servers, the newer one as the source: so a rollback compares. The world that they are of closes them. */
+export function turned({ source, destination }: ClusterWorld): ValidatorWorld {
+  return worldBetween(destination, source, async () => undefined);
 }
 
 /** The validator between any two servers. */

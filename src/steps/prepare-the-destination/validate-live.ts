@@ -26,7 +26,7 @@ export const validateLive: Step<Needs> = {
       );
     const tripped = await tripwire(clients, run);
     if (tripped?.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy);
-    const record = run.recall<VerdictRecord>('verdict');
+    const record = run.recall<VerdictRecord | null>('verdict');
     const carried = run.recall<readonly string[]>('carried');
     return record?.equal && !tripped
       ? done([verdictText(record), ...(carried ? [`carried over: ${carried.join(', ')}`] : []), proofWords(run)].join('; '))
@@ -60,6 +60,7 @@ export const validateLive: Step<Needs> = {
     // After a rollback the promoted instance is closed and goes as a whole.
     const destination = run.leg !== 'rollback' && (await cloudSql.instance(target.destination)) !== undefined;
     await endProof(clients, run, 'it was taken back', destination ? ['source', 'destination'] : ['source']);
+    await run.record('verdict', null);
   },
 };
 

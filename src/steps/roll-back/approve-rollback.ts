@@ -42,7 +42,7 @@ export const approveRollback: Step<Needs> = {
         'End what is named, or wait for its end, then press Retry.',
       );
     const databases = Object.keys(target.databases);
-    const verdict = run.recall<VerdictRecord>('verdict', 'validate') ?? run.recall<VerdictRecord>('verdict', 'validate-live');
+    const verdict = run.recall<VerdictRecord>('verdict', 'validate-live');
     const predicted = estimate({
       stops: names.length,
       databases: databases.length,
