@@ -75,7 +75,7 @@ const changes: readonly ((n: number) => string)[] = [
 const writers = 10;
 
 /** So many rows changed a second on the source while the work goes on; gives how many it were. */
-async function underLoad<T>(
+export async function underLoad<T>(
   world: ClusterWorld,
   perSecond: number,
   work: () => Promise<T>,
