@@ -1,5 +1,6 @@
 import { benchBot, botUsage } from './bot.ts';
 import { benchCutover, cutoverUsage } from './cutover.ts';
+import { benchProof, proofUsage } from './proof.ts';
 import { benchSlack, slackUsage } from './slack.ts';
 import { benchValidator, validatorUsage } from './validator.ts';
 
@@ -10,6 +11,7 @@ interface Benchmark {
 /** `npm run bench [-- NAME] [options]`: runs one benchmark, or all. */
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   validator: { usage: validatorUsage, run: benchValidator },
+  proof: { usage: proofUsage, run: benchProof },
   bot: { usage: botUsage, run: benchBot },
   cutover: { usage: cutoverUsage, run: benchCutover },
   slack: { usage: slackUsage, run: benchSlack },
