@@ -115,9 +115,10 @@ export async function openFeed(
       return ended;
     },
     async reached(lsn, signal) {
-      while (position < lsn) {
+      for (;;) {
         signal.throwIfAborted();
         if (ended) throw ended;
+        if (position >= lsn) return;
         send(true);
         await new Promise<void>((resolve) => {
           const done = () => {
