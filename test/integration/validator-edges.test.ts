@@ -197,7 +197,8 @@ describe('in the middle of a comparison', () => {
         await expect
           .poll(
             async () => {
-              pids = (await world.on(side, 'select pid from pg_locks where not granted')).map(({ pid }) => pid);
+              const waits = `select pid from pg_locks join pg_stat_activity using (pid) where not granted and application_name = 'pgupgrade-validate'`;
+              pids = (await world.on(side, waits)).map(({ pid }) => pid);
               return pids.length;
             },
             { timeout: 20_000 },

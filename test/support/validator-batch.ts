@@ -17,7 +17,7 @@ export interface BatchResult {
  * Fills both databases with random tables that are equal but for one change each, lets the validator compare them in one run, and holds its
  * verdict against a plain look at every row: counts, keys, columns.
  */
-async function compareBatch(world: ValidatorWorld, size: number, seed: number): Promise<BatchResult> {
+export async function compareBatch(world: ValidatorWorld, size: number, seed: number): Promise<BatchResult> {
   const oldest = Math.min(world.versions.source, world.versions.destination);
   const versions = `${world.versions.source} to ${world.versions.destination}`;
   const drawn = fc.sample(cases(valueTypes(oldest)), { numRuns: size, seed });
