@@ -76,6 +76,15 @@ describe('staging is upgraded from the channel while the service writes', () => 
     expect(stage.trouble).toEqual([]);
   });
 
+  test('with the writes off only what changed since the live comparison was read again, and its slots are gone', async () => {
+    const evidence = state.steps.find(({ id }) => id === 'validate')?.evidence;
+    expect(evidence).toMatch(/proved while changes flowed; with the writes off [\d,]+ rows? read again in \d+ ms; schema and sequences/);
+    for (const cluster of [source, destination])
+      expect(
+        await ask(cluster, 'postgres', `select slot_name from pg_replication_slots where slot_name ~ '^pgupgrade_(proof|local)_'`),
+      ).toEqual([]);
+  });
+
   test('no acknowledged write is lost or doubled, and the pods are on the new instance only', async () => {
     const { acknowledged, lost, doubled, outages } = await observe(stage.world, 'staging');
     expect(acknowledged).toBeGreaterThan(500);

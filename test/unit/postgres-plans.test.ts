@@ -118,7 +118,7 @@ describe('the outage of a restart', () => {
 });
 
 describe('the instance at Google', () => {
-  const target = { source: 'old', from: 15, network: 'projects/p/global/networks/default' };
+  const target = { source: 'old', from: 15, to: 17, network: 'projects/p/global/networks/default' };
   const good = {
     name: 'old',
     state: 'RUNNABLE',
@@ -128,8 +128,15 @@ describe('the instance at Google', () => {
   };
   const codes = (instance: Parameters<typeof instanceFindings>[0], used = 0) =>
     instanceFindings(instance, target, used, Date.UTC(2026, 0, 1)).map(({ severity, code }) => `${severity} ${code}`);
-  it('a fitting one has nothing to say', () => {
-    expect(codes(good)).toEqual([]);
+  it('of a fitting one there is nothing to say but that Google could upgrade it in place, if it can', () => {
+    expect(codes(good)).toEqual(['note upgrade.in-place']);
+    expect(codes({ ...good, upgradableDatabaseVersions: [{ name: 'POSTGRES_17' }] })).toEqual(['note upgrade.in-place']);
+    expect(codes({ ...good, upgradableDatabaseVersions: [{ name: 'POSTGRES_16' }] })).toEqual([]);
+    const [note] = instanceFindings(good, target, 48 * 1024 ** 3, 0);
+    expect(note).toMatchObject({
+      message: expect.stringContaining('of 48.0 GB from 15 to 17'),
+      remedy: expect.stringContaining('about 21 min of copying'),
+    });
   });
   it.each([
     ['missing', undefined, 'blocks instance.missing'],

@@ -59,8 +59,10 @@ describe('the open set', () => {
           if (one.kind === 'name') {
             open.name('t', [key], one.side, lsn - 10n);
             last[one.side].set(key, lsn);
-          } else if (found && one.kind === 'close') open.close('t', ...found);
-          else if (found) open.postpone('t', found[0]);
+          } else if (found && one.kind === 'close') {
+            open.close('t', ...found);
+            for (const side of [last.source, last.destination]) side.delete(key);
+          } else if (found) open.postpone('t', found[0]);
         }
         for (const side of ['source', 'destination'] as const) {
           const confirmed = open.confirmable(side, lsn);

@@ -71,6 +71,7 @@ describe('a report', () => {
       'until the promotion is called · the go/no-go card',
       'writes off · the go/no-go card',
       'writes off · PG-1 (staging)',
+      'writes off: the bot’s own · PG-1 (staging)',
       'the bot’s own work · PG-1 (staging)',
     ]);
     expect(report.predictions[2]).toMatchObject({ predictedMs: report.predictions[2]?.actualMs });

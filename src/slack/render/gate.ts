@@ -1,5 +1,6 @@
 import { requestersOf } from '../../engine/approvals.ts';
 import type { Fact } from '../../engine/facts.ts';
+import { forecastOf } from '../report/figures.ts';
 import { actions, type Block, button, codeSection, context, type Message, message, section } from './blocks.ts';
 import { type GateFace, gateTitle, type RunViewData, runId } from './face.ts';
 import { clock } from './status.ts';
@@ -32,7 +33,7 @@ export function renderGate(asked: GateAsked, view: RunViewData): Message {
   const { shown } = view.facts.findLast((fact): fact is GateAsked => fact.type === 'gate.asked' && fact.nonce === asked.nonce) ?? asked;
   const blocks: readonly Block[] = [
     section(head, ...(asked.because ? [`_Asked again: ${mentions(asked.because)}_`] : [])),
-    ...(shown.length ? [section(...shown.map((line) => `• ${safe(line)}`))] : []),
+    ...(shown.length ? [section(...shown.map((line) => `• ${safe(line)}`), ...forecast(asked, view))] : []),
     ...(asked.plan.length ? [section('*What will be done*'), codeSection(asked.plan, planOnCard)] : []),
     ...(planNeedsFile(asked) ? [context('The whole plan is in the file below.')] : []),
     ...(end
@@ -46,6 +47,12 @@ export function renderGate(asked: GateAsked, view: RunViewData): Message {
       : `${safe(where)}: ${safe(asked.question)} ${plural(rule.count, 'approval')} from ${people(rule.people)} wanted.`,
     blocks,
   );
+}
+
+/** Beside today's figures, what the switch cost where it was rehearsed. */
+function forecast({ gate }: GateAsked, { earlier }: RunViewData): readonly string[] {
+  const text = gate === 'approve-cutover' ? forecastOf(earlier) : undefined;
+  return text === undefined ? [] : [`• ${safe(text)}`];
 }
 
 function votesOf(later: readonly Fact[]): Votes {

@@ -2,6 +2,8 @@ import type { Fact } from '../../engine/facts.ts';
 import type { RunState } from '../../engine/state.ts';
 import { partsOf, type Stretch, timelineOf } from '../../engine/timeline.ts';
 import { type RunViewData, titleOf } from '../render/face.ts';
+import { duration } from '../render/text.ts';
+import type { Rehearsal } from './rehearsal.ts';
 import { waited, waitsOf } from './waits.ts';
 
 /** A time in which the service noticed something, and why. */
@@ -79,12 +81,19 @@ const causeNames: Readonly<Record<Stretch['cause'], string>> = {
   'way-back': 'way back',
 };
 
+/** `PG-1 (staging) took 1.4 s: fence 285 ms · …`, of its write stop; undefined where it had none. */
+export function forecastOf(earlier: Rehearsal | undefined): string | undefined {
+  if (earlier?.writesOffMs === undefined) return undefined;
+  return `as ${earlier.run} (${earlier.environment}) took: writes off for ${duration(earlier.writesOffMs)} (${partsText(earlier.parts)})`;
+}
+
 /** What was said before against what came: from the go/no-go card, and from the run that rehearsed this one. */
 export function predictionsOf({ facts, state, earlier }: View): readonly Prediction[] {
   const card = recorded(facts, 'predicted').at(-1)?.value;
   const stop = state.writeStops.findLast((one) => one.end === 'switched');
   const called = facts.findLast((fact) => fact.type === 'promotion.called')?.at;
   const off = stop && stop.to - stop.from;
+  const parts = stop ? partsOf(timelineOf(stop)) : [];
   const found = (what: string, from: string, predictedMs: number | undefined, actualMs: number | undefined): readonly Prediction[] =>
     predictedMs === undefined ? [] : [{ what, from, predictedMs, actualMs }];
   const rehearsed = earlier && `${earlier.run} (${earlier.environment})`;
@@ -94,6 +103,9 @@ export function predictionsOf({ facts, state, earlier }: View): readonly Predict
     ...found('until the promotion is called', 'the go/no-go card', numberIn(card, 'untilCallMs'), stop && called && called - stop.from),
     ...found('writes off', 'the go/no-go card', numberIn(card, 'untilWritesMs'), off),
     ...found('writes off', rehearsed ?? '', earlier?.writesOffMs, off),
+    ...(earlier?.parts ?? []).flatMap(({ cause, ms }) =>
+      found(`writes off: ${causeNames[cause]}`, rehearsed ?? '', ms, stop && (parts.find((part) => part.cause === cause)?.ms ?? 0)),
+    ),
     ...found('the bot’s own work', rehearsed ?? '', work, state.endedAt === undefined ? undefined : own),
   ];
 }

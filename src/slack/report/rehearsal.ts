@@ -2,6 +2,7 @@ import type { Fact, RunHeader } from '../../engine/facts.ts';
 import { fold } from '../../engine/fold.ts';
 import type { RunLog } from '../../engine/ports.ts';
 import type { RunbookShape } from '../../engine/state.ts';
+import { partsOf, timelineOf } from '../../engine/timeline.ts';
 import { waited, waitsOf } from './waits.ts';
 
 /** How long an earlier upgrade of the same service to the same version took: what this one is measured by. Milliseconds. */
@@ -12,7 +13,10 @@ export interface Rehearsal {
   readonly workMs: ReadonlyMap<string, number>;
   /** Of its last write stop. */
   readonly writesOffMs: number | undefined;
+  /** What that was spent on, the longest first. */
+  readonly parts: Parts;
 }
+type Parts = ReturnType<typeof partsOf>;
 
 export function rehearsalOf(facts: readonly Fact[], shape: RunbookShape): Rehearsal | undefined {
   const state = fold(facts, shape);
@@ -28,6 +32,7 @@ export function rehearsalOf(facts: readonly Fact[], shape: RunbookShape): Rehear
       ),
     ),
     writesOffMs: stop && stop.to - stop.from,
+    parts: stop ? partsOf(timelineOf(stop)) : [],
   };
 }
 
@@ -35,7 +40,7 @@ export function rehearsalOf(facts: readonly Fact[], shape: RunbookShape): Rehear
 export async function findRehearsal(
   log: Pick<RunLog, 'read' | 'runs'>,
   shape: RunbookShape,
-  header: RunHeader,
+  header: Pick<RunHeader, 'run' | 'service' | 'from' | 'to'>,
 ): Promise<Rehearsal | undefined> {
   const runs = await log.runs();
   const older = runs.slice(runs.findIndex((one) => one.run === header.run) + 1);

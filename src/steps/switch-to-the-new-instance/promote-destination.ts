@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Clients } from '../../clients.ts';
 import { done, type RunView, type Step, todo, waiting } from '../../engine/step.ts';
 import { NeedsHuman, Transient } from '../../errors.ts';
@@ -86,12 +87,17 @@ export const promoteDestination: Step<Needs> = {
 
 /** Its slots would keep the new instance's WAL. Beside the promotion it costs nothing; what fails here is left to `remove-migration`. */
 async function forgetProof(clients: Needs, run: RunView): Promise<void> {
-  try {
-    await clients.proof.release();
-    await dropProofSlots(await slotsRequest(clients, run.uid));
-  } catch {
-    run.signal.throwIfAborted();
-  }
+  for (let attempt = 1; attempt <= 5; attempt++)
+    try {
+      await clients.proof.release();
+      await dropProofSlots(await slotsRequest(clients, run.uid));
+      return;
+    } catch (error) {
+      run.signal.throwIfAborted();
+      // The promotion may end sessions on the instance that it promotes.
+      if (!(error instanceof Transient)) return;
+      await pause(200, undefined, { signal: run.signal });
+    }
 }
 
 /** Adopts a promotion that is under way or done; else calls it. */
