@@ -70,7 +70,7 @@ export class DatabaseProof {
   private readonly form: ReturnType<typeof commonForm>;
   private feeds: Feeds | undefined;
   private rechecked = 0;
-  private lookedAtTables = 0;
+  private looksAtTables = 0;
   private readonly differing = new Set<string>();
   private readonly writtenTo = new Set<string>();
   /** What runs beside the rounds. */
@@ -147,10 +147,13 @@ export class DatabaseProof {
         else this.open.forget(shown);
       }
       await this.judge(signal);
-      this.wholeTables ??= this.compareWhole().finally(() => {
-        this.wholeTables = undefined;
-      });
-      this.wholeTables.catch(() => undefined);
+      await this.lookAtTables();
+      if (this.state.whole.length > 0)
+        this.wholeTables ??= this.compareWhole()
+          .catch(() => undefined)
+          .finally(() => {
+            this.wholeTables = undefined;
+          });
       this.feeds?.confirm(this.open);
       const { throttle } = this.request;
       const restMs = ((Date.now() - began) * (100 - throttle)) / throttle;
@@ -187,12 +190,16 @@ export class DatabaseProof {
     for (const shown of this.differing) if (!still.has(shown)) this.differing.delete(shown);
   }
 
-  /** Tables that are open as a whole, one after the other, on sessions of their own: the rounds go on meanwhile. */
+  private async lookAtTables(): Promise<void> {
+    const began = Date.now();
+    if (began < this.looksAtTables) return;
+    await this.tables.look(this.pair);
+    // Where there are thousands, looking takes its time.
+    this.looksAtTables = Date.now() + Math.max(tablesEveryMs, 20 * (Date.now() - began));
+  }
+
+  /** Tables that are open as a whole, one after the other, on sessions of their own: the rounds go on meanwhile. What fails is tried again. */
   private async compareWhole(): Promise<void> {
-    if (Date.now() - this.lookedAtTables > tablesEveryMs) {
-      this.lookedAtTables = Date.now();
-      await this.withPair((pair) => this.tables.look(pair));
-    }
     for (const shown of this.state.whole) {
       const whole = this.open.wholeOf(shown);
       const { asOf } = this.tables;
@@ -269,6 +276,6 @@ export class DatabaseProof {
   async close(): Promise<void> {
     this.closing.abort(new Error('the proof is closed'));
     await Promise.all([this.feeds?.close(), this.pair.source.end(), this.pair.destination.end()]);
-    await this.wholeTables?.catch(() => undefined);
+    await this.wholeTables;
   }
 }
