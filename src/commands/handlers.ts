@@ -1,5 +1,6 @@
 import { Refused } from '../errors.ts';
 import type { Answer, Handlers, Pressed, Submitted } from '../slack/handlers.ts';
+import { disconnectThese } from '../slack/render/disconnect.ts';
 import { isOptional, renderModal, renderWindow } from '../slack/render/modals.ts';
 import { checkArguments } from './arguments.ts';
 import type { CommandContext } from './context.ts';
@@ -55,6 +56,11 @@ function invocationOf(pressed: Pressed, values: Submitted['values']): Invocation
       return say('note', [values['text'] ?? '']);
     case 'run:retry':
       return say('retry', rest);
+    case 'run:disconnect':
+    case disconnectThese: {
+      const [, failure = '', ...pids] = rest;
+      return { ...say('disconnect', pids), failure: Number(failure) };
+    }
     case 'run:skip':
       return say('skip', [...rest, reason]);
     case 'run:abort':

@@ -7,6 +7,8 @@ export interface Invocation {
   readonly flags: Readonly<Record<string, string | true>>;
   /** The question of the card that was pressed. Typed words never carry it. */
   readonly question?: Question;
+  /** When the failure was told whose message was pressed, in ms since the epoch. Typed words never carry it. */
+  readonly failure?: number;
 }
 export interface Question {
   readonly gate: string;

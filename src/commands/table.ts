@@ -2,6 +2,7 @@ import { Refused } from '../errors.ts';
 import { cut, safe } from '../slack/render/text.ts';
 import { abort } from './abort.ts';
 import type { Verb } from './context.ts';
+import { disconnect } from './disconnect.ts';
 import { done } from './done.ts';
 import { handoff } from './handoff.ts';
 import { helpFor, helpLines, helpOf } from './help.ts';
@@ -50,6 +51,7 @@ export const verbs: readonly Verb[] = [
   pause,
   resume,
   retry,
+  disconnect,
   done,
   retire,
   handoff,

@@ -32,6 +32,7 @@ export interface Draft {
   task: OpenTask | undefined;
   readonly answers: Map<string, { readonly by: string; readonly answer: string }>;
   blocked: Blocked | undefined;
+  disconnect: RunState['disconnect'];
   readonly records: Map<string, Map<string, unknown>>;
   pause: RunState['pause'];
   /** The execution that was open when the pause was asked for has ended. */
@@ -70,6 +71,7 @@ export function emptyDraft(shape: RunbookShape): Draft {
     task: undefined,
     answers: new Map(),
     blocked: undefined,
+    disconnect: undefined,
     records: new Map(),
     pause: undefined,
     pauseSettled: false,
@@ -134,6 +136,7 @@ function forgetQuestions(draft: Draft): void {
   draft.rechecked = undefined;
   draft.task = undefined;
   draft.blocked = undefined;
+  draft.disconnect = undefined;
   draft.pause = undefined;
   draft.abort = undefined;
   draft.undoBegun = false;

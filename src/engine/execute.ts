@@ -29,6 +29,7 @@ export async function executeStep<C>(execution: Execution<C>, id: string): Promi
   if (!isNext(session.state(), execution, id)) return { kind: 'stale' };
   if (!step) throw new Fatal('step.unknown', `There is no step ${id} in this bot's runbook.`);
   try {
+    await disconnectFirst(execution, step, session);
     const seen = await step.check(execution.clients, session.view);
     if (execution.signal.aborted && seen.state !== 'done') return { kind: 'interrupted' };
     return await act({ ...session, execution, step, since }, seen);
@@ -39,6 +40,14 @@ export async function executeStep<C>(execution: Execution<C>, id: string): Promi
     if (error instanceof Transient) throw error;
     return await failStep(execution, id, failureOf(error));
   }
+}
+
+/** What was done is in the log before the step looks: a look that fails must not hide it. */
+async function disconnectFirst<C>(execution: Execution<C>, step: Step<C>, session: Session): Promise<void> {
+  const asked = session.state().disconnect;
+  if (!step.disconnect || asked?.step !== step.id) return;
+  const became = await step.disconnect(execution.clients, asked.sessions);
+  await session.commit(() => [{ type: 'sessions.disconnected', step: step.id, by: asked.by, ...became }]);
 }
 
 /** Puts a failure of the step before people; inside the write stop it begins to give the writes back. */

@@ -1,4 +1,4 @@
-import type { Exhibit, Leg } from './step.ts';
+import type { Disconnected, Exhibit, HinderingSession, Leg } from './step.ts';
 import type { Span } from './timeline.ts';
 
 /**
@@ -38,6 +38,7 @@ export type FactBody =
       readonly undoing: boolean;
       readonly file?: { readonly name: string; readonly content: string };
       readonly exhibits?: readonly Exhibit[];
+      readonly sessions?: readonly HinderingSession[];
     }
   | { readonly type: 'step.skipped'; readonly step: string; readonly by: string; readonly reason: string }
   | { readonly type: 'step.undone'; readonly step: string; readonly how: 'undone' | 'kept'; readonly why: string }
@@ -84,7 +85,10 @@ export type FactBody =
       readonly because?: string;
     }
   | { readonly type: 'task.done'; readonly step: string; readonly by: string; readonly answer: string }
-  | { readonly type: 'retry.requested'; readonly step: string; readonly by: string }
+  /** `disconnect`: of the sessions that the failure showed, those that are to be ended first. */
+  | { readonly type: 'retry.requested'; readonly step: string; readonly by: string; readonly disconnect?: readonly HinderingSession[] }
+  /** Carried out by a worker; `by`: who asked for it. */
+  | ({ readonly type: 'sessions.disconnected'; readonly step: string; readonly by: string } & Disconnected)
   | { readonly type: 'pause.requested'; readonly by: string; readonly reason: string }
   | { readonly type: 'run.resumed'; readonly by: string }
   | { readonly type: 'run.handed-over'; readonly by: string; readonly to: string }
@@ -188,6 +192,7 @@ export const movesEpoch = {
   'task.asked': false,
   'task.done': true,
   'retry.requested': true,
+  'sessions.disconnected': false,
   'pause.requested': false,
   'run.resumed': true,
   'run.handed-over': false,
@@ -226,6 +231,7 @@ export const needsLease = {
   'step.undone': true,
   'gate.asked': true,
   'task.asked': true,
+  'sessions.disconnected': true,
   'deadline.set': true,
   'promotion.called': true,
   'promotion.refused': true,

@@ -40,7 +40,7 @@ export function failureOf(error: unknown): Failure {
  * nobody has to be awake for that.
  */
 export function failureFacts(state: RunState, step: string, failure: Failure, undoing: boolean): readonly FactBody[] {
-  const { code, remedy, fate, file, exhibits } = failure;
+  const { code, remedy, fate, file, exhibits, sessions } = failure;
   const blocked: FactBody = {
     type: 'step.blocked',
     step,
@@ -51,6 +51,7 @@ export function failureFacts(state: RunState, step: string, failure: Failure, un
     undoing,
     ...(file ? { file } : {}),
     ...(exhibits ? { exhibits } : {}),
+    ...(sessions?.length ? { sessions } : {}),
   };
   if (undoing || !mustGiveBack(state)) return [blocked];
   return [blocked, { type: 'give-back.begun', reason: `${step} failed: ${sentence(failure.reason)}` }];

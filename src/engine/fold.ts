@@ -119,12 +119,18 @@ function take(draft: Draft, fact: Fact): void {
     case 'retry.requested': {
       const step = touch(draft, fact.step);
       if (step.status === 'blocked') step.status = step.attempts > 0 ? 'started' : 'pending';
+      draft.disconnect = fact.disconnect && { step: fact.step, by: fact.by, sessions: fact.disconnect };
       draft.blocked = undefined;
       draft.gate = undefined;
       draft.rechecked = undefined;
       return;
     }
+    case 'sessions.disconnected':
+      draft.disconnect = undefined;
+      return;
     case 'pause.requested':
+      // Who is ended hours later, when the run goes on, is decided again.
+      draft.disconnect = undefined;
       draft.pause = { by: fact.by, reason: fact.reason, at: fact.at };
       draft.pauseSettled = false;
       return;
@@ -240,6 +246,7 @@ function stateOf(draft: Draft, facts: readonly Fact[]): RunState {
     task: draft.task,
     answers: draft.answers,
     blocked: draft.blocked,
+    disconnect: draft.disconnect,
     records: draft.records,
     pause: draft.pause,
     abort: draft.abort,

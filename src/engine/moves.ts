@@ -50,6 +50,41 @@ export function retry(state: RunState, by: string, step?: string): Decision {
   };
 }
 
+/**
+ * Ends sessions that the run's failure shows, those of `pids`, and executes the step again. `failure`: when the failure of the message
+ * that was pressed was told; another one may show others.
+ */
+export function disconnect(state: RunState, by: string, pids: readonly number[], failure?: number): Decision {
+  const tried = retry(state, by);
+  const blocked = state.blocked;
+  if (tried.kind === 'refused' || !blocked) return tried;
+  const nobody = 'nobody was disconnected';
+  if (state.status !== 'blocked')
+    return refused('run.not-blocked', `${name(state)} is ${state.status}, so ${nobody}; let it go on first, then see who is in its way.`);
+  if (failure !== undefined && failure !== blocked.at)
+    return refused(
+      'disconnect.stale',
+      `${name(state)} has looked again since that message, so ${nobody}; press Disconnect in its newest one, which shows who is in the way now.`,
+    );
+  if (blocked.sessions.length === 0)
+    return refused(
+      'disconnect.no-session',
+      `No session keeps ${blocked.step} of ${name(state)} from going on (it stopped with ${blocked.code}), so ${nobody}; do what its failure says, then retry.`,
+    );
+  const unknown = pids.filter((pid) => !blocked.sessions.some((session) => session.pid === pid));
+  if (unknown.length > 0)
+    return refused(
+      'disconnect.not-shown',
+      `The failure of ${name(state)} shows no session with pid ${unknown.join(', ')}, so ${nobody}; those in the way are ${blocked.sessions.map(({ who }) => who).join('; ')}.`,
+    );
+  const chosen = blocked.sessions.filter(({ pid }) => pids.includes(pid));
+  return {
+    kind: 'facts',
+    facts: [{ type: 'retry.requested', step: blocked.step, by, disconnect: chosen }],
+    message: `${by} has these disconnected, then ${blocked.step} is tried again: ${chosen.map(({ who }) => who).join('; ')}.`,
+  };
+}
+
 /** A question that expired is asked anew, with what the step sees then. */
 export function askAgain(state: RunState, by: string, nonce: string): Decision {
   const over = notRunning(state);

@@ -1,5 +1,5 @@
 import type { RunHeader } from './facts.ts';
-import type { Impact, Leg } from './step.ts';
+import type { HinderingSession, Impact, Leg } from './step.ts';
 import type { Span } from './timeline.ts';
 
 /** What the engine knows of each step without its code: made from the runbook, given to fold and next as data. */
@@ -72,6 +72,8 @@ export interface Blocked {
   readonly fate: 'human' | 'fatal';
   readonly undoing: boolean;
   readonly skippable: boolean;
+  /** Those in its way that people may have disconnected. */
+  readonly sessions: readonly HinderingSession[];
 }
 export type RunStatus =
   | 'nothing'
@@ -135,6 +137,8 @@ export interface RunState {
   readonly task: OpenTask | undefined;
   readonly answers: ReadonlyMap<string, { readonly by: string; readonly answer: string }>;
   readonly blocked: Blocked | undefined;
+  /** Sessions that people want ended before the step looks again. */
+  readonly disconnect: { readonly step: string; readonly by: string; readonly sessions: readonly HinderingSession[] } | undefined;
   /** The ledger: step → key → value. */
   readonly records: ReadonlyMap<string, ReadonlyMap<string, unknown>>;
   readonly pause: { readonly by: string; readonly reason: string; readonly at: number } | undefined;

@@ -43,6 +43,22 @@ export interface Exhibit {
 export interface Shown {
   readonly exhibits?: readonly Exhibit[];
   readonly file?: Attachment;
+  /** Those that people may have disconnected; only from a step with `disconnect`. */
+  readonly sessions?: readonly HinderingSession[];
+}
+
+/** A session that is in a step's way. A process id is given away again, so only pid and start together name it. */
+export interface HinderingSession {
+  readonly pid: number;
+  /** When it connected, by the server's clock: microseconds since the epoch. */
+  readonly startedAt: number;
+  /** Role, application, address, the start of its statement with the values masked, pid. */
+  readonly who: string;
+}
+/** What became of the sessions that people wanted disconnected, by `who`; of those that were left alone also why. */
+export interface Disconnected {
+  readonly ended: readonly string[];
+  readonly left: readonly string[];
 }
 
 export function done(evidence: string): Observation {
@@ -140,6 +156,8 @@ export interface Step<D> {
   check(clients: D, run: RunView): Promise<Observation>;
   /** Absent where the step only waits, asks or decides. Must be harmless when half of it was done before. */
   apply?(clients: D, run: RunView): Promise<void>;
+  /** Ends those of the sessions that its failure showed that are still the same and still in the way; before `check`, where people asked for it. */
+  disconnect?(clients: D, sessions: readonly HinderingSession[]): Promise<Disconnected>;
   readonly undo: Undo<D>;
 }
 

@@ -4,11 +4,12 @@ import type { Blocked } from './state.ts';
 import { sentence, writesSentence } from './writes.ts';
 
 /** Puts the run before people. */
-export function block(draft: Draft, fact: Omit<Blocked, 'skippable'>): void {
+export function block(draft: Draft, fact: Omit<Blocked, 'skippable' | 'sessions'> & Partial<Pick<Blocked, 'sessions'>>): void {
   const step = touch(draft, fact.step);
   if (!fact.undoing) step.status = 'blocked';
   if (draft.task?.step === fact.step) draft.task = undefined;
   draft.rechecked = undefined;
+  draft.disconnect = undefined;
   draft.blocked = {
     step: fact.step,
     at: fact.at,
@@ -19,6 +20,7 @@ export function block(draft: Draft, fact: Omit<Blocked, 'skippable'>): void {
     undoing: fact.undoing,
     // Undoing, a step may be left as it is; the write stop's may not, or the writes stay off.
     skippable: fact.undoing ? draft.undoBegun : shapeOfStep(draft, fact.step)?.skippable === true,
+    sessions: fact.sessions ?? [],
   };
 }
 

@@ -70,11 +70,7 @@ export async function fence(request: FenceRequest): Promise<Fenced> {
       await letConnectingFinish(sql, goneWithinMs);
       const foreign = (await sessionsOf(sql)).filter((session) => classOf(session, rules) === 'foreign');
       for (const session of foreign) disconnected.add(sessionWords(session));
-      await endSessions(
-        sql,
-        foreign.map(({ pid }) => pid),
-        goneWithinMs,
-      );
+      await endSessions(sql, foreign, goneWithinMs);
     }
     const proof = await proveFence({ ...request, readers, disconnected: [...disconnected] });
     if (proof.gaps.length === 0) return { proof, ledger, disconnected: [...disconnected], readers, fencedReaders };

@@ -21,6 +21,8 @@ export const systemRoles: readonly string[] = [
 
 export interface SessionSeen {
   readonly pid: number;
+  /** When it connected, in microseconds since the epoch; null where the server does not tell. With it the pid is its own for ever. */
+  readonly startedAt: number | null;
   readonly role: string;
   readonly database: string | null;
   readonly application: string;
@@ -36,10 +38,14 @@ export interface SessionSeen {
   readonly writingForMs: number | null;
 }
 
+/** Whole microseconds are exact in a float8, and survive JSON. */
+const startedAt = '(extract(epoch from a.backend_start) * 1000000)::float8';
+
 /** Everybody who is connected, as one look of pg_stat_activity; processes of the server that act for no role are left out. */
 export async function sessionsOf(sql: Sql): Promise<readonly SessionSeen[]> {
   return sql.look<{
     pid: number;
+    startedAt: number | null;
     role: string;
     database: string | null;
     application: string;
@@ -50,7 +56,7 @@ export async function sessionsOf(sql: Sql): Promise<readonly SessionSeen[]> {
     statement: string;
     writingForMs: number | null;
   }>(
-    `select a.pid, a.usename::text as role, a.datname::text as database, a.application_name as application,
+    `select a.pid, ${startedAt} as "startedAt", a.usename::text as role, a.datname::text as database, a.application_name as application,
             coalesce(host(a.client_addr), 'local') as address, a.backend_type as kind, coalesce(r.rolsuper, false) as superuser,
             (a.pid = pg_backend_pid() or (a.usename = current_user and a.application_name like 'pgupgrade%')) as own,
             left(coalesce(a.query, ''), 500) as statement,
@@ -101,12 +107,14 @@ function startOf(statement: string): string {
  * Ends sessions and waits until they are gone, at most `withinMs`. Asked of the server by pid and start, so that a
  * process id that was given away meanwhile is left alone.
  */
-export async function endSessions(sql: Sql, pids: readonly number[], withinMs: number): Promise<void> {
-  if (pids.length === 0) return;
-  await sql.change('select pg_terminate_backend(pid) from pg_stat_activity where pid = any ($1)', [pids]);
+export async function endSessions(sql: Sql, sessions: readonly Pick<SessionSeen, 'pid' | 'startedAt'>[], withinMs: number): Promise<void> {
+  if (sessions.length === 0) return;
+  const these = `pg_stat_activity a join unnest($1::int[], $2::float8[]) as t (pid, started) on t.pid = a.pid and t.started is not distinct from ${startedAt}`;
+  const values = [sessions.map(({ pid }) => pid), sessions.map((session) => session.startedAt)];
+  await sql.change(`select pg_terminate_backend(a.pid) from ${these}`, values);
   const until = Date.now() + withinMs;
   for (;;) {
-    const [left] = await sql.look<{ count: number }>('select count(*)::int as count from pg_stat_activity where pid = any ($1)', [pids]);
+    const [left] = await sql.look<{ count: number }>(`select count(*)::int as count from ${these}`, values);
     if ((left?.count ?? 0) === 0 || Date.now() > until) return;
     await pause(10);
   }

@@ -2,11 +2,21 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadServices } from '../../src/config/load.ts';
 import type { Target } from '../../src/config/schema.ts';
 import { targetOf } from '../../src/config/target.ts';
+import { executeStep } from '../../src/engine/execute.ts';
+import type { FactBody } from '../../src/engine/facts.ts';
+import { fold } from '../../src/engine/fold.ts';
+import { disconnect } from '../../src/engine/moves.ts';
+import { shapeOf, stepsOf } from '../../src/engine/shape.ts';
+import type { Runbook } from '../../src/engine/step.ts';
+import { hindrances } from '../../src/postgres/connected.ts';
+import type { Side } from '../../src/postgres/types.ts';
+import { approveRollback } from '../../src/steps/roll-back/approve-rollback.ts';
 import { approveCutover } from '../../src/steps/switch-to-the-new-instance/approve-cutover.ts';
 import { createValidator } from '../../src/validator/compare.ts';
 import { keepSchema } from '../../src/validator/schema-drift.ts';
 import type { Workloads } from '../../src/workloads/types.ts';
 import { application, openPair, type Pair, passwords } from '../support/cutover-pair.ts';
+import { memoryLog } from '../support/memory-log.ts';
 import { subscribe } from '../support/pglogical.ts';
 import { recordingRun } from '../support/step-run.ts';
 
@@ -14,6 +24,7 @@ import { recordingRun } from '../support/step-run.ts';
 let pair: Pair;
 let target: Target;
 const byHand: Partial<Workloads> = { driver: () => 'manual', observe: async () => undefined, wanted: async () => undefined };
+const rules = { keep: ['migration', 'wayback'], readers: [] };
 const clean = { equal: true, tables: 2, rows: 100, bytes: 1_000, durationMs: 900, expected: 3, intended: ['3 owners: so far'] };
 
 const clients = () => {
@@ -28,6 +39,63 @@ const asOwner = async (text: string) => {
   await owner.query(text);
   await owner.end();
 };
+const connectedAs = async (name: string, text: string, side: Side = 'source') => {
+  const client = await pair.as(side, 'inapp', application, 'iam-token', name);
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  await client.query(text);
+  const alive = () =>
+    client.query('select 1').then(
+      () => true,
+      () => false,
+    );
+  return { pid: rows[0]?.pid ?? 0, alive };
+};
+/** A run that has come to the gate, executed as a worker does it. */
+async function gateOfRun() {
+  const runbook: Runbook<ReturnType<typeof clients>> = [{ name: 'Switch', steps: [approveCutover] }];
+  const shape = shapeOf(runbook);
+  const steps = shape.map(({ id }) => id);
+  const names = { run: 'PG-1', uid: 'ab12cd34', service: 'inapp', environment: 'staging', by: 'U0OPERATOR', channel: 'C1' };
+  const noted = (step: string, key: string, value: unknown): FactBody => ({ type: 'fact.recorded', step, key, value });
+  const memory = memoryLog(
+    [
+      { type: 'run.started', ...names, from: 15, to: 17, steps, format: 1 },
+      noted('hold-schema-changes', 'fingerprint', JSON.parse(JSON.stringify(await keepSchema(clients())))),
+      noted('validate-live', 'verdict', clean),
+    ],
+    () => Promise.resolve(),
+  );
+  const state = () => fold(memory.facts, shape);
+  const execute = async () => {
+    await executeStep(
+      {
+        run: 'PG-1',
+        log: memory.log,
+        shape,
+        steps: stepsOf(runbook),
+        clients: clients(),
+        token: memory.acquire(),
+        signal: new AbortController().signal,
+        deadlineMs: 60_000,
+        gateExpiresMs: 60_000,
+        now: Date.now,
+        nonce: () => 'n',
+        pause: async () => undefined,
+        deadlineSet: async () => undefined,
+        mayGiveBack: async () => 'yes',
+      },
+      'approve-cutover',
+    );
+    return state();
+  };
+  /** What the confirmed form, or the typed pids, lead to. */
+  const choose = async (...pids: readonly number[]) => {
+    const decision = disconnect(state(), 'U0OPERATOR', pids, state().blocked?.at);
+    if (decision.kind === 'refused') throw new Error(decision.message);
+    await memory.log.append('PG-1', memory.facts.length, decision.facts);
+  };
+  return { execute, choose, facts: memory.facts, append: (fact: FactBody) => memory.log.append('PG-1', memory.facts.length, [fact]) };
+}
 /** The card of a run whose schema is held as it is now, and whose last comparison was so. */
 async function asked(verdict: object | undefined = clean, between: () => Promise<void> = async () => undefined) {
   const run = recordingRun('approve-cutover', { uid: 'abcd1234' });
@@ -87,6 +155,48 @@ it('a prepared transaction is named', async () => {
     code: 'cutover.open-transactions',
     reason: expect.stringContaining(`prepared transaction forgotten of ${application} in database inapp is open`),
   });
+});
+
+it('who has an open transaction is disconnected on request, and nobody else; then people are asked', async () => {
+  const write = `begin; insert into campaign (name) values ('never committed')`;
+  const nightly = await connectedAs('nightly-job', write);
+  const second = await connectedAs('second-job', write);
+  const bystander = await connectedAs('bystander', 'select 1');
+  const onTheNew = await connectedAs('new-job', write, 'destination');
+  const run = await gateOfRun();
+  // Shorter ones end by themselves, so they are in nobody's way.
+  const source = await pair.bot('look').database('source', 'postgres');
+  await expect.poll(() => hindrances(source, rules), { interval: 500 }).toMatchObject({ sessions: [{}, {}] });
+  const { blocked: stopped } = await run.execute();
+  expect(stopped).toMatchObject({ code: 'cutover.open-transactions', remedy: expect.stringContaining('Disconnect') });
+  expect(stopped?.sessions.map(({ pid }) => pid).sort()).toEqual([nightly.pid, second.pid].sort());
+  const words = `${application} (nightly-job, 127.0.0.1, “begin; insert into campaign (name) values (…)”), pid ${nightly.pid}`;
+  expect(stopped?.reason).toContain(`a transaction of ${words}, has written and is open for `);
+
+  await run.choose(nightly.pid);
+  const { blocked: still } = await run.execute();
+  expect(await Promise.all([nightly, second, bystander].map(({ alive }) => alive()))).toEqual([false, true, true]);
+  expect(run.facts.at(-2)).toMatchObject({ type: 'sessions.disconnected', by: 'U0OPERATOR', ended: [words], left: [] });
+  expect(still?.sessions.map(({ pid }) => pid)).toEqual([second.pid]);
+
+  // As if the one that was shown had gone, and the server had given its pid to another one.
+  const gone = (still?.sessions ?? []).map((session) => ({ ...session, startedAt: session.startedAt - 1 }));
+  await run.append({ type: 'retry.requested', step: 'approve-cutover', by: 'U0OPERATOR', disconnect: gone });
+  await run.execute();
+  expect(run.facts.at(-2)).toMatchObject({ ended: [], left: [expect.stringContaining('it was gone already')] });
+  expect(await second.alive()).toBe(true);
+
+  await run.choose(second.pid);
+  const { gate } = await run.execute();
+  expect(gate).toMatchObject({ gate: 'approve-cutover', question: 'Stop the writes now and switch to the new instance?' });
+  expect(await Promise.all([second, bystander, onTheNew].map(({ alive }) => alive()))).toEqual([false, true, true]);
+
+  const serving = recordingRun('approve-rollback', { uid: 'ab12cd34' }, new Map([['start-services', new Map([['started', true]])]]));
+  const seen = await approveRollback.check(clients(), serving);
+  if (seen.state !== 'blocked') throw new Error(`the rollback's question is ${seen.state}`);
+  expect(seen).toMatchObject({ code: 'cutover.open-transactions', sessions: [{ pid: onTheNew.pid }] });
+  expect(await approveRollback.disconnect?.(clients(), seen.sessions ?? [])).toMatchObject({ ended: [seen.sessions?.[0]?.who], left: [] });
+  expect(await Promise.all([onTheNew, bystander].map(({ alive }) => alive()))).toEqual([false, true]);
 });
 
 it('a changed schema is named', async () => {

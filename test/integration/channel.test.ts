@@ -4,6 +4,7 @@ import type { FactBody } from '../../src/engine/facts.ts';
 import { Refused } from '../../src/errors.ts';
 import { buttons, type ChannelWorld, channelWorld, shown } from '../support/channel-world.ts';
 import { type RedisForTests, redisForTests } from '../support/engine-bench.ts';
+import { hindered, nightly, someone } from '../support/hindered.ts';
 import { begun, doneFacts, gateFact } from '../support/slack-runs.ts';
 
 let redis: RedisForTests;
@@ -90,6 +91,30 @@ describe('a run in the channel', () => {
     expect(wrong).toMatchObject({ payload: { errors: { typed: 'Type PG-1, the name of the run.' } } });
     await slack.human.submit('admin', modal.id, { typed: 'pg-1', reason: 'enough' });
     await seen((one) => one.threadTs === board.ts && one.text.includes('asked to abort'));
+  });
+});
+
+describe('sessions in the way of the write stop', () => {
+  it('are disconnected by an operator who was shown them, not by a viewer, and the thread says who they were', async () => {
+    await world.openOutbox();
+    await world.openReceiver();
+    const { slack, log, seen } = world;
+    log.push('PG-1', begun, ...doneFacts('preflight'), hindered());
+    const failure = await seen((one) => buttons(one).includes('run:disconnect') && one.threadTs !== undefined);
+    await slack.human.click('tech lead', failure.ts, 'run:disconnect');
+    expect((await seen((one) => one.ephemeral === 'U0LEAD')).text).toContain('can disconnect sessions; nothing was changed');
+    await slack.human.click('operator', failure.ts, 'run:disconnect');
+    const form = await slack.waitForView((view) => view.openedBy === 'U0OPERATOR');
+    expect(JSON.stringify(form.blocks)).toContain(nightly.who);
+    await slack.human.submit('operator', form.id, {});
+    await seen((one) => one.ephemeral === 'U0OPERATOR' && one.text.includes('has these disconnected'));
+    await seen((one) => one.ts === failure.ts && shown(one).includes('asked to disconnect 2 sessions'));
+    expect((await log.read('PG-1')).at(-1)).toMatchObject({ type: 'retry.requested', by: 'U0OPERATOR', disconnect: [nightly, someone] });
+    // As the worker writes it.
+    log.push('PG-1', { type: 'sessions.disconnected', step: 'approve-cutover', by: 'U0OPERATOR', ended: [nightly.who], left: [] });
+    const told = await seen((one) => one.threadTs === failure.threadTs && one.text.includes('*Disconnected* for <@U0OPERATOR>'));
+    expect(shown(told)).toContain(nightly.who);
+    expect(slack.state.refusals).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { endsRun, type Fact, type FactBody } from '../../src/engine/facts.ts';
-import type { Lock, RunLog, ProofLook, WayBackLook } from '../../src/engine/ports.ts';
+import type { Lock, ProofLook, RunLog, WayBackLook } from '../../src/engine/ports.ts';
 
 export interface MemoryRunLog extends RunLog {
   /** As the worker writes: without looking at the length. */

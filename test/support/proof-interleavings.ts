@@ -45,7 +45,7 @@ const injections: readonly ((n: number) => Injection)[] = [
 const dest = (make: string, mend: string): Injection => ({ side: 'destination', make, mend });
 
 /** The same numbers for the same seed. */
-export function randomOf(seed: number): Random {
+function randomOf(seed: number): Random {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -1,8 +1,8 @@
 import { Client } from 'pg';
 import type { Side } from '../../src/postgres/types.ts';
+import { withPairs } from '../../src/validator/pairs.ts';
 import { type Coverage, coverageOf, type Prints } from '../../src/validator/proof/covered.ts';
 import { DatabaseProof, type ProofRequest } from '../../src/validator/proof/database-proof.ts';
-import { withPairs } from '../../src/validator/pairs.ts';
 import type { ClusterWorld } from './validator-world.ts';
 
 const slots = { feed: 'pgupgrade_proof_test', local: 'pgupgrade_local_test' };

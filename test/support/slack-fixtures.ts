@@ -1,6 +1,6 @@
 import type { FactBody } from '../../src/engine/facts.ts';
 import { fold } from '../../src/engine/fold.ts';
-import type { Exhibit } from '../../src/engine/step.ts';
+import type { Exhibit, HinderingSession } from '../../src/engine/step.ts';
 import { wantedMessages } from '../../src/slack/project.ts';
 import type { Message } from '../../src/slack/render/blocks.ts';
 import { renderComparison, renderNotCompared } from '../../src/slack/render/comparison.ts';
@@ -37,6 +37,13 @@ const difference: readonly Exhibit[] = [
   { title: `public."${hostile}", id = 88123`, lines: ['- priority 3', '+ priority 4', `+ ${hostile.repeat(60)}`] },
 ];
 
+/** As many sessions as are shown at once, with names and statements of any kind. */
+export const hinderers: readonly HinderingSession[] = Array.from({ length: 20 }, (_, at) => ({
+  pid: 2_000_000 + at,
+  startedAt: 1_795_000_000_123_456 + at,
+  who: `${hostile.repeat(2)} (${hostile}, 2001:0db8:85a3:0000:0000:8a2e:0370:7334, “${'<'.repeat(60)}”), pid ${2_000_000 + at}`,
+}));
+
 /** Logs that between them make every kind of message, short and far too long. */
 export const logs: Readonly<Record<string, readonly FactBody[]>> = {
   'of a new run': [],
@@ -62,6 +69,15 @@ export const logs: Readonly<Record<string, readonly FactBody[]>> = {
     blocked({ reason: hostile.repeat(300), remedy: hostile.repeat(300), code: hostile }),
     { type: 'step.skipped', step: 'hold-schema-changes', by: hostile, reason: hostile.repeat(99) },
     { type: 'note', by: 'U0OPERATOR', text: hostile.repeat(400) },
+    blocked({ sessions: hinderers }),
+    { type: 'retry.requested', step: 'hold-schema-changes', by: hostile, disconnect: hinderers },
+    {
+      type: 'sessions.disconnected',
+      step: 'hold-schema-changes',
+      by: hostile,
+      ended: hinderers.map(({ who }) => who),
+      left: hinderers.map(({ who }) => `${who}: it was gone already`),
+    },
     { type: 'pause.requested', by: hostile, reason: hostile },
   ],
   'of a write stop': writeStop,

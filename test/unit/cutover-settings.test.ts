@@ -57,6 +57,7 @@ describe('the order of stopping and starting', () => {
 describe('whose session it is', () => {
   const session: SessionSeen = {
     pid: 1,
+    startedAt: 1,
     role: 'app',
     database: 'd',
     application: 'x',

@@ -230,6 +230,7 @@ describe('the epoch', () => {
     'task.asked': { type: 'task.asked', step: 'prepare', what: [], verifiedBy: '' },
     'task.done': { type: 'task.done', step: 'prepare', by: 'U1', answer: '' },
     'retry.requested': { type: 'retry.requested', step: 'prepare', by: 'U1' },
+    'sessions.disconnected': { type: 'sessions.disconnected', step: 'prepare', by: 'U1', ended: [], left: [] },
     'pause.requested': { type: 'pause.requested', by: 'U1', reason: '' },
     'run.handed-over': { type: 'run.handed-over', by: 'U1', to: 'U2' },
     'run.resumed': { type: 'run.resumed', by: 'U1' },

@@ -5,8 +5,11 @@ import type { FactBody } from '../../src/engine/facts.ts';
 import { fold } from '../../src/engine/fold.ts';
 import { wantedMessages } from '../../src/slack/project.ts';
 import { renderApproval } from '../../src/slack/render/approval.ts';
+import { renderDisconnect } from '../../src/slack/render/disconnect.ts';
 import { renderModal, renderStart } from '../../src/slack/render/modals.ts';
+import { safe } from '../../src/slack/render/text.ts';
 import { commandsContext } from '../support/commands-context.ts';
+import { hinderers, hostile } from '../support/slack-fixtures.ts';
 import { buttonIds, texts } from '../support/slack-limits.ts';
 import { begun, doneFacts, firstAt, gateFact, viewOf } from '../support/slack-runs.ts';
 
@@ -29,6 +32,14 @@ describe('every form', () => {
   it('of an approval that was typed too, whatever its plan', () => {
     const { gate } = viewOf([gateFact('approve-cutover', [long, long], { shown: [long], question: long, because: long })]).state;
     expect(gate && viewProblems(renderApproval('PG-1', gate, 'C0MIGRATION'))).toEqual([]);
+  });
+  it('of sessions to be disconnected too, whoever they are: each is shown whole', () => {
+    const request = { run: 'PG-1234567', step: 'approve-cutover', title: hostile, failedAt: firstAt, channel: 'C0MIGRATION' };
+    const modal = renderDisconnect({ ...request, sessions: hinderers });
+    expect(viewProblems(modal)).toEqual([]);
+    expect(JSON.stringify(modal)).not.toContain('<!channel>');
+    const words = texts(modal.blocks).join('\n');
+    for (const { who } of hinderers) expect(words).toContain(safe(who));
   });
   it('that shows the steps opens by their button and has nothing to send', async () => {
     const world = await commandsContext();

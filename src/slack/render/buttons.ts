@@ -1,7 +1,7 @@
 import type { types } from '@slack/bolt';
 import { whyNotComparable } from '../../engine/comparable.ts';
 import { retire, rollback } from '../../engine/legs.ts';
-import { abort, pause } from '../../engine/moves.ts';
+import { abort, disconnect, pause } from '../../engine/moves.ts';
 import type { RunbookShape, RunState } from '../../engine/state.ts';
 import { wayBackIsArmed } from '../../engine/way-back.ts';
 import { button } from './blocks.ts';
@@ -10,6 +10,11 @@ import { type RunViewData, runId, titleOf } from './face.ts';
 /** May a person still stop this run and take it back? Asked of the rule that decides the click. */
 export function mayAbort(state: RunState, shape: RunbookShape): boolean {
   return abort(state, shape, 'bot', 'a reason').kind === 'facts';
+}
+
+/** Are there sessions in the way that a person may have ended? They are shown before anybody is. */
+export function mayDisconnect(state: RunState): boolean {
+  return disconnect(state, 'bot', []).kind === 'facts';
 }
 
 /** The buttons of the board: only what would be accepted now. They carry ids; the log decides when one is pressed. */
@@ -71,7 +76,7 @@ export function rollbackButton(state: RunState, shape: RunbookShape): readonly t
   ];
 }
 
-/** Retry, Skip where the step allows it. */
+/** Retry, Disconnect where sessions are in the way, Skip where the step allows it. */
 export function failureButtons(state: RunState, shape: RunViewData['shape']): readonly types.Button[] {
   const stopped = state.blocked;
   if (!stopped) return [];
@@ -80,6 +85,9 @@ export function failureButtons(state: RunState, shape: RunViewData['shape']): re
   const title = titleOf(shape, stopped.step);
   return [
     button({ id: 'run:retry', label: again, value, style: 'primary' }),
+    ...(mayDisconnect(state)
+      ? [button({ id: 'run:disconnect', label: '🔌 Disconnect…', value: `${value}:${stopped.at}`, style: 'danger' })]
+      : []),
     ...(stopped.skippable ? [button({ id: 'run:skip', label: `⏭ Skip ${title}…`, value })] : []),
   ];
 }

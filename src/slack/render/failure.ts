@@ -1,10 +1,10 @@
 import type { Fact } from '../../engine/facts.ts';
 import type { RunState } from '../../engine/state.ts';
 import { actions, button, context, type Message, message, section } from './blocks.ts';
-import { failureButtons, mayAbort, rollbackButton } from './buttons.ts';
+import { failureButtons, mayAbort, mayDisconnect, rollbackButton } from './buttons.ts';
 import { type RunViewData, runId, titleOf } from './face.ts';
 import { clock, writesSentence } from './status.ts';
-import { code, people, safe, time, who } from './text.ts';
+import { code, people, plural, safe, time, who } from './text.ts';
 
 export type Stopped = Extract<Fact, { readonly type: 'step.blocked' }>;
 
@@ -45,10 +45,11 @@ function standing(failed: Stopped): string {
 }
 
 function meaning(state: RunState, shape: RunViewData['shape']): string {
+  const disconnect = mayDisconnect(state) ? '; Disconnect shows the sessions and ends them when you confirm, then it looks again' : '';
   const skip = state.blocked?.skippable ? '; Skip goes on without it' : '';
   const back = rollbackButton(state, shape).length > 0 ? '; going back opens the old instance again, after people approve it' : '';
   const abort = mayAbort(state, shape) ? '; Abort takes the steps back, latest first' : '';
-  return `Retry looks again and does only what is missing${skip}${abort}${back}`;
+  return `Retry looks again and does only what is missing${disconnect}${skip}${abort}${back}`;
 }
 
 function answers(fact: Fact, step: string): boolean {
@@ -61,7 +62,9 @@ function answers(fact: Fact, step: string): boolean {
 function answerWords(fact: Fact, reason: string): string {
   switch (fact.type) {
     case 'retry.requested':
-      return `🔁 ${who(fact.by)} retried it ${time(fact.at)}`;
+      return fact.disconnect
+        ? `🔌 ${who(fact.by)} asked to disconnect ${plural(fact.disconnect.length, 'session')} and retried it ${time(fact.at)}`
+        : `🔁 ${who(fact.by)} retried it ${time(fact.at)}`;
     case 'step.skipped':
       return `⏭ ${who(fact.by)} skipped it ${time(fact.at)} · ${safe(fact.reason)}`;
     case 'abort.requested':

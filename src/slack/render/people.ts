@@ -10,7 +10,7 @@ import { cut, duration, people, plural, safe, time, who } from './text.ts';
 /** What people did gets a line of its own in the thread; undefined for facts that need none. */
 export function renderDeed(fact: Fact, index: number, view: RunViewData): Message | undefined {
   const line = deed(fact, index, view);
-  return line === undefined ? undefined : message(`${runId(view.state)}: ${line}`, [section(line)]);
+  return line === undefined ? undefined : message(`${runId(view.state)}: ${line}`, [section(...line.split('\n'))]);
 }
 
 function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): string | undefined {
@@ -37,7 +37,17 @@ function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): s
     case 'run.resumed':
       return `▶ ${who(fact.by)} resumed the run`;
     case 'retry.requested':
-      return `🔁 ${who(fact.by)} asked to try *${safe(titleOf(shape, fact.step))}* again`;
+      return fact.disconnect
+        ? listed(
+            `🔌 ${who(fact.by)} asked to disconnect, and then to try *${safe(titleOf(shape, fact.step))}* again:`,
+            fact.disconnect.map((session) => session.who),
+          )
+        : `🔁 ${who(fact.by)} asked to try *${safe(titleOf(shape, fact.step))}* again`;
+    case 'sessions.disconnected':
+      return [
+        ...(fact.ended.length > 0 ? [listed(`🔌 *Disconnected* for ${who(fact.by)}:`, fact.ended)] : []),
+        ...(fact.left.length > 0 ? [listed('🔌 Left alone:', fact.left)] : []),
+      ].join('\n');
     case 'step.skipped':
       return `⏭ ${who(fact.by)} skipped *${safe(titleOf(shape, fact.step))}* · ${reason(fact.reason)}`;
     case 'abort.requested':
@@ -95,6 +105,10 @@ function proofNews({ kept }: Extract<Fact, { readonly type: 'proof.kept' }>, ear
   const news = kept.problems.filter((problem) => !known.includes(problem));
   if (news.length > 0) return ['⚠ *The proof:*', ...news.map((one) => `• ${reason(one)}`)].join('\n');
   return kept.problems.length === 0 && known.length > 0 ? '✅ Nothing stands against the proof any more.' : undefined;
+}
+
+function listed(title: string, lines: readonly string[]): string {
+  return [title, ...lines.map((line) => `• ${reason(line)}`)].join('\n');
 }
 
 function reason(text: string): string {

@@ -33,6 +33,8 @@ function deviation(fact: Fact, shape: RunViewData['shape']): (Partial<Deviation>
       return { what: `Skipped: ${step}`, by: fact.by, why: fact.reason };
     case 'retry.requested':
       return { what: `Retried: ${step}`, by: fact.by };
+    case 'sessions.disconnected':
+      return fact.ended.length > 0 ? { what: `Disconnected before ${step}`, by: fact.by, why: fact.ended.join('; ') } : undefined;
     case 'gate.asked':
       return fact.because === undefined ? undefined : { what: `Asked again: ${gate}`, why: fact.because };
     case 'gate.expired':

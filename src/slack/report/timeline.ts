@@ -1,6 +1,6 @@
 import type { Fact } from '../../engine/facts.ts';
 import { gateTitle, type RunViewData, titleOf } from '../render/face.ts';
-import { duration } from '../render/text.ts';
+import { duration, plural } from '../render/text.ts';
 
 /** One line of what happened: when, who, what, why, and what was run or seen, word for word. */
 export interface Happening {
@@ -62,7 +62,14 @@ function tell(fact: Fact, { shape, face }: Pick<RunViewData, 'shape' | 'face'>, 
     case 'task.done':
       return { what: `${step}: done by hand`, ...(fact.answer ? { why: fact.answer } : {}) };
     case 'retry.requested':
-      return { what: `${step}: retried` };
+      return fact.disconnect
+        ? { what: `${step}: disconnecting asked for, and retried`, why: fact.disconnect.map((session) => session.who).join('; ') }
+        : { what: `${step}: retried` };
+    case 'sessions.disconnected':
+      return {
+        what: `${step}: ${plural(fact.ended.length, 'session')} disconnected`,
+        why: [...fact.ended, ...fact.left.map((one) => `left alone: ${one}`)].join('; '),
+      };
     case 'deadline.set':
       return { what: `Writes off; the promotion must be called within ${duration(fact.dueAt - fact.at)}` };
     case 'promotion.called':

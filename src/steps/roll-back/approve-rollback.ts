@@ -1,6 +1,6 @@
 import type { Clients } from '../../clients.ts';
 import { blocked, type Step, todo } from '../../engine/step.ts';
-import { hindrances } from '../../postgres/connected.ts';
+import { disconnect, hindrances } from '../../postgres/connected.ts';
 import { estimate } from '../../postgres/cutover-estimate.ts';
 import { bytesText } from '../../postgres/lag.ts';
 import { lookAtWayBack } from '../../postgres/way-back.ts';
@@ -9,8 +9,8 @@ import { held, stopped } from '../../workloads/order.ts';
 import { lookAtReplicas } from '../../workloads/replicas.ts';
 
 type Needs = Pick<Clients, 'target' | 'postgres' | 'workloads'>;
-/** Users whose sessions belong to the way back. */
-const keep = ['wayback'];
+/** `keep`: users whose sessions belong to the way back. */
+const rules = { keep: ['wayback'], readers: [] };
 
 /** The card of the way back: what is stopped, what comes along, and for about how long writes are off. */
 export const approveRollback: Step<Needs> = {
@@ -34,12 +34,13 @@ export const approveRollback: Step<Needs> = {
       );
     // Between the promotion and the first write both sides are closed already: nothing may keep people from returning.
     const writesFlow = run.recall('started', 'start-services') !== undefined;
-    const open = writesFlow ? await hindrances(await postgres.database('destination', 'postgres'), { keep, readers: [] }) : [];
-    if (open.length > 0)
+    const open = writesFlow ? await hindrances(await postgres.database('destination', 'postgres'), rules) : undefined;
+    if (open && open.words.length > 0)
       return blocked(
         'cutover.open-transactions',
-        `The write stop would break off or wait for what is open on ${target.destination}: ${open.join('; ')}.`,
-        'End what is named, or wait for its end, then press Retry.',
+        `The write stop would break off or wait for what is open on ${target.destination}: ${open.words.join('; ')}.`,
+        open.remedy,
+        { sessions: open.sessions },
       );
     const databases = Object.keys(target.databases);
     const verdict = run.recall<VerdictRecord>('verdict', 'validate-live');
@@ -74,6 +75,10 @@ export const approveRollback: Step<Needs> = {
         ],
       },
     );
+  },
+
+  async disconnect({ postgres }, sessions) {
+    return disconnect(await postgres.database('destination', 'postgres'), rules, sessions);
   },
 
   undo: { keep: 'an approval changes nothing' },

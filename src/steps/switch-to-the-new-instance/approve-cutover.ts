@@ -1,7 +1,7 @@
 import type { Clients } from '../../clients.ts';
 import { blocked, type Observation, type RunView, type Step, todo, waiting } from '../../engine/step.ts';
 import { carryForwardSql } from '../../postgres/carry-forward.ts';
-import { connectedNow, hindrances } from '../../postgres/connected.ts';
+import { connectedNow, disconnect, hindrances } from '../../postgres/connected.ts';
 import { estimate } from '../../postgres/cutover-estimate.ts';
 import { fingerprint } from '../../postgres/fingerprint.ts';
 import { bytesText, type Lag, lagOf } from '../../postgres/lag.ts';
@@ -13,8 +13,8 @@ import { stopped } from '../../workloads/order.ts';
 import { lookAtReplicas } from '../../workloads/replicas.ts';
 
 type Needs = Pick<Clients, 'target' | 'postgres' | 'workloads' | 'validator'>;
-/** Users whose sessions are part of the migration. */
-const keep = ['migration', 'wayback'];
+/** `keep`: users whose sessions are part of the migration. */
+const rules = { keep: ['migration', 'wayback'], readers: [] };
 const lagPatienceMs = 2 * 60_000;
 const mostLines = 12;
 /** Of a validation whose rows are proved: the schema, the sequences and what changed last; on the careful side. */
@@ -56,12 +56,13 @@ export const approveCutover: Step<Needs> = {
         'Suspend what is named, then press Retry.',
       );
     const source = await postgres.database('source', 'postgres');
-    const open = await hindrances(source, { keep, readers: [] });
-    if (open.length > 0)
+    const open = await hindrances(source, rules);
+    if (open.words.length > 0)
       return blocked(
         'cutover.open-transactions',
-        `The write stop would break off or wait for what is open on ${target.source}: ${open.join('; ')}.`,
-        'End what is named, or wait for its end, then press Retry.',
+        `The write stop would break off or wait for what is open on ${target.source}: ${open.words.join('; ')}.`,
+        open.remedy,
+        { sessions: open.sessions },
       );
     const lag = await lagOf(postgres);
     if (lag.slots === 0)
@@ -92,6 +93,10 @@ export const approveCutover: Step<Needs> = {
     });
   },
 
+  async disconnect({ postgres }, sessions) {
+    return disconnect(await postgres.database('source', 'postgres'), rules, sessions);
+  },
+
   undo: { keep: 'an approval changes nothing' },
 };
 
@@ -112,7 +117,7 @@ async function behind({ cutover, destination }: Needs['target'], run: RunView, l
 
 /** Whoever is seen here and is no workload of the service file is disconnected by the fence. */
 async function connected(source: Sql): Promise<readonly string[]> {
-  const lines = await connectedNow(source, { keep, readers: [] });
+  const lines = await connectedNow(source, rules);
   const more = lines.length > mostLines ? [`and ${lines.length - mostLines} more`] : [];
   return lines.length > 0 ? ['connected now, and ended by the fence:', ...lines.slice(0, mostLines), ...more] : [];
 }

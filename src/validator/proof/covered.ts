@@ -65,7 +65,7 @@ export function changedTables(tables: Iterable<string>, before: Prints, now: Pri
   return [...tables].filter((shown) => before[bucketOf(shown)] !== now[bucketOf(shown)]);
 }
 
-export function bucketOf(shown: string): string {
+function bucketOf(shown: string): string {
   return String(createHash('sha256').update(shown).digest().readUInt16BE(0) % buckets);
 }
 

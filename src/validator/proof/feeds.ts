@@ -18,7 +18,7 @@ export interface Feeds {
   confirm(open: OpenSet): void;
   close(): Promise<void>;
 }
-export const feedName = 'pgupgrade-proof';
+const feedName = 'pgupgrade-proof';
 
 export async function openFeeds(
   connections: FeedConnections,
