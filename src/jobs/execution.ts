@@ -12,7 +12,7 @@ import { nextToGiveBack } from '../engine/status.ts';
 import type { Leg } from '../engine/step.ts';
 import { failUndo, undoStep } from '../engine/undo.ts';
 import { Transient } from '../errors.ts';
-import { acquireLease, type Lease } from './lease.ts';
+import { acquireLease, type Lease, seizeLease } from './lease.ts';
 import { deadlineJob, type Owed } from './owed.ts';
 import { addJob } from './queues.ts';
 import { backoff } from './settings.ts';
@@ -23,7 +23,8 @@ type Work = Extract<Owed, { readonly kind: 'execute' | 'undo' | 'give-back' }>;
 /** One execution under the run's lease: opened clients, the step, and what follows from how it ended. */
 export async function runExecution<C>(working: Working<C>, work: Work, jobSignal: AbortSignal | undefined): Promise<Verdict> {
   const { jobs } = working;
-  const lease = await acquireLease(jobs.redis, jobs.keys, work.run, jobs.timing.leaseMs);
+  const take = work.kind === 'give-back' ? seizeLease : acquireLease;
+  const lease = await take(jobs.redis, jobs.keys, work.run, jobs.timing.leaseMs);
   if ('heldForMs' in lease) return { kind: 'postponed', forMs: Math.min(lease.heldForMs, 200), failures: work.failures };
   // Undo and give-back are what people (or the deadline) asked for; only an execution is interrupted by them.
   const interrupt = work.kind === 'execute' ? working.interrupts.during(work, lease) : undefined;

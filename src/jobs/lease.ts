@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { LeaseLost } from '../engine/commit.ts';
 import type { Keys } from './redis.ts';
@@ -10,9 +11,25 @@ export interface Lease {
   readonly signal: AbortSignal;
   /** Re-reads the lease; to be awaited before every mutating call. @throws LeaseLost */
   guard(): Promise<void>;
-  /** Lets the lease run out while the execution ends, so that what is urgent takes over in at most its length. */
+  /** Lets the lease run out while the execution ends: what is urgent takes it. */
   stopRenewing(): void;
   release(): Promise<void>;
+}
+
+/** An owner that lives hears that the writes are given back and lets go within milliseconds. */
+const letsGoWithinMs = 400;
+
+/**
+ * For the give-back, which waits for nobody: takes the lease from its owner if that does not let go at once. A dead one never
+ * does; a living one finds out before the next change that it makes, as if its time were up.
+ */
+export async function seizeLease(redis: Redis, keys: Keys, run: string, lengthMs: number): Promise<Lease> {
+  const until = performance.now() + letsGoWithinMs;
+  for (;;) {
+    const lease = await acquireLease(redis, keys, run, lengthMs, performance.now() > until ? 'seize' : '');
+    if (!('heldForMs' in lease)) return lease;
+    await pause(Math.min(lease.heldForMs, 20));
+  }
 }
 
 /** Takes the run's lease for `lengthMs`, or says in how many ms it may be free. */
@@ -21,9 +38,10 @@ export async function acquireLease(
   keys: Keys,
   run: string,
   lengthMs: number,
+  how: 'seize' | '' = '',
 ): Promise<Lease | { readonly heldForMs: number }> {
   let since = performance.now();
-  const answer = (await redis.eval(acquireScript, 2, keys.lease(run), keys.tokens, String(lengthMs))) as readonly [number, number];
+  const answer = (await redis.eval(acquireScript, 2, keys.lease(run), keys.tokens, String(lengthMs), how)) as readonly [number, number];
   const [token, heldForMs] = answer;
   if (token === 0) return { heldForMs: Math.max(1, heldForMs) };
 

@@ -72,9 +72,9 @@ redis.call('hdel', KEYS[1], ARGV[1])
 return before
 `;
 
-/** KEYS lease, tokens · ARGV length in ms · gives {token} or {0, ms until it may be free} */
+/** KEYS lease, tokens · ARGV length in ms, 'seize' or '' · gives {token} or {0, ms until it may be free} */
 export const acquireScript = `
-if redis.call('exists', KEYS[1]) == 1 then return { 0, redis.call('pttl', KEYS[1]) } end
+if ARGV[2] ~= 'seize' and redis.call('exists', KEYS[1]) == 1 then return { 0, redis.call('pttl', KEYS[1]) } end
 local token = redis.call('incr', KEYS[2])
 redis.call('set', KEYS[1], token, 'px', ARGV[1])
 return { token, 0 }

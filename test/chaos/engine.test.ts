@@ -96,6 +96,24 @@ describe('a worker that dies', () => {
     await run.until((state) => state.blocked?.code === 'writes.given-back', 'the give-back');
     expect(run.has('fence.half') || run.has('stop-workers')).toBe(false);
   });
+
+  test('in the write stop, with another one there: that one gives the writes back when the deadline passes, and waits for no lease', async () => {
+    const run = await bench({ steps: cutoverSteps, deadlineMs: 2_000, timing: defaultTiming });
+    const dying = await run.spawnWorker();
+    await run.until((state) => state.status === 'waiting-gate', 'the gate');
+    run.make('fence.hold');
+    await run.approve('U0APPROVER');
+    const begun = await run.until((state) => state.records.has('fence'), 'the middle of the fence');
+    await run.spawnWorker();
+    // As late as can be: its lease would hold for seconds yet.
+    await delay(Math.max(0, (begun.deadlineAt ?? 0) - 100 - Date.now()));
+    dying.kill('SIGKILL');
+    await run.until((state) => state.blocked?.code === 'writes.given-back', 'the give-back');
+    const back = (await run.facts()).find(({ type }) => type === 'writes.given-back')?.at ?? 0;
+    console.log(`the deadline to the writes given back, with their worker killed: ${back - (begun.deadlineAt ?? 0)} ms`);
+    expect(back - (begun.deadlineAt ?? 0)).toBeLessThan(defaultTiming.leaseMs / 2);
+    expect(run.has('fence.half') || run.has('stop-workers')).toBe(false);
+  });
 });
 
 describe('a worker that is stopped and continued', () => {
