@@ -89,7 +89,7 @@ export function run(world: World, environment: string): Promise<RunReport> {
 }
 
 /** The operator types the line; gives the report with which the run, or its rollback, ends. */
-async function say(world: World, line: string): Promise<RunReport> {
+export async function say(world: World, line: string): Promise<RunReport> {
   print(` ${'operator'.padEnd(15)} │ ${line}`);
   const before = new Set(world.slack.state.files.keys());
   await world.slack.human.command('U0OPERATOR', line);
