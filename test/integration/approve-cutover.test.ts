@@ -18,7 +18,7 @@ import type { Workloads } from '../../src/workloads/types.ts';
 import { application, openPair, type Pair, passwords } from '../support/cutover-pair.ts';
 import { memoryLog } from '../support/memory-log.ts';
 import { subscribe } from '../support/pglogical.ts';
-import { recordingRun } from '../support/step-run.ts';
+import { type RecordingRun, recordingRun } from '../support/step-run.ts';
 
 /** What would break the write stop is found while everybody writes, and named: on real servers that pglogical joins. */
 let pair: Pair;
@@ -97,12 +97,18 @@ async function gateOfRun() {
   return { execute, choose, facts: memory.facts, append: (fact: FactBody) => memory.log.append('PG-1', memory.facts.length, [fact]) };
 }
 /** The card of a run whose schema is held as it is now, and whose last comparison was so. */
-async function asked(verdict: object | undefined = clean, between: () => Promise<void> = async () => undefined) {
+async function asked(
+  verdict: object | undefined = clean,
+  between: (run: RecordingRun) => Promise<void> = async () => undefined,
+  proof: Readonly<Record<string, unknown>> = {},
+) {
   const run = recordingRun('approve-cutover', { uid: 'abcd1234' });
-  const note = (step: string, key: string, value: unknown) => run.ledger.set(step, new Map([[key, JSON.parse(JSON.stringify(value))]]));
+  const note = (step: string, key: string, value: unknown) =>
+    run.ledger.set(step, (run.ledger.get(step) ?? new Map<string, unknown>()).set(key, JSON.parse(JSON.stringify(value))));
+  for (const [key, value] of Object.entries(proof)) note('validate-live', key, value);
   note('hold-schema-changes', 'fingerprint', await keepSchema(clients()));
   if (verdict) note('validate-live', 'verdict', verdict);
-  await between();
+  await between(run);
   return approveCutover.check(clients(), run);
 }
 
@@ -144,6 +150,67 @@ it('a comparison that takes longer than the deadline is found now, not after', a
     code: 'cutover.too-long',
     reason: expect.stringMatching(/validation 600\.0 s.*the deadline is 120 s/),
   });
+});
+
+const kept = { since: 1, differing: [], problems: ['somebody else than the replication wrote to public.campaign'], prints: {} };
+const begun = { proof: { since: 1, prints: {} } };
+
+it('where the rows are kept proved the write stop is as short as that, whatever a comparison takes', async () => {
+  expect(await asked({ ...clean, durationMs: 600_000 }, undefined, { ...begun, kept })).toMatchObject({
+    state: 'todo',
+    shown: expect.arrayContaining([
+      expect.stringMatching(/^promotion called after about .*validation 2\.0 s/),
+      expect.stringMatching(/^every row is kept proved equal/),
+      'proof: somebody else than the replication wrote to public.campaign',
+    ]),
+  });
+});
+
+it('a proof that was lost, or that was none, is told with what it costs', async () => {
+  const lost = { ...kept, lost: 'the source has no slot pgupgrade_proof_abcd1234 any more' };
+  expect(await asked(clean, undefined, { ...begun, kept: lost })).toMatchObject({
+    state: 'todo',
+    shown: expect.arrayContaining([
+      'the rows are NOT kept proved (the source has no slot pgupgrade_proof_abcd1234 any more): with the writes off every row is compared, about 0.9 s',
+    ]),
+  });
+  // What is known of an earlier proof says nothing about one that was begun anew.
+  expect(await asked({ ...clean, durationMs: 600_000 }, undefined, { proof: { since: 2, prints: {} }, kept: lost })).toMatchObject({
+    state: 'todo',
+  });
+  expect(await asked({ ...clean, durationMs: 600_000 }, undefined, { proof: { since: 2, none: 'no slot was free' } })).toMatchObject({
+    code: 'cutover.too-long',
+  });
+});
+
+it('rows that came to differ since they were compared keep the question from being asked', async () => {
+  expect(await asked(clean, undefined, { ...begun, kept: { ...kept, differing: ['public.campaign'] } })).toMatchObject({
+    state: 'blocked',
+    code: 'validation.differs',
+    reason: 'Rows of public.campaign differ since they were compared, and replication does not mend them.',
+    remedy: expect.stringContaining('/pgupgrade diff public.campaign'),
+  });
+});
+
+it('a slot that nobody reads is waited for, and told when it stays so', async () => {
+  await pair.admin('destination', 'inapp', `select pglogical.alter_subscription_disable('sub0', true)`);
+  let asking: RecordingRun | undefined;
+  const seen = () =>
+    asked(clean, async (run) => {
+      asking = run;
+    });
+  await expect
+    .poll(seen, { timeout: 20_000, interval: 300 })
+    .toMatchObject({ state: 'waiting', progress: expect.stringMatching(/^nobody reads from slot pgl_inapp_source_sub0/) });
+  await asking?.record('behind since', Date.now() - 121_000);
+  if (!asking) throw new Error('nobody was asked');
+  expect(await approveCutover.check(clients(), asking)).toMatchObject({
+    state: 'blocked',
+    code: 'cutover.lag',
+    reason: expect.stringMatching(/^nobody reads from slot .* has not changed for 2 minutes/),
+  });
+  await pair.admin('destination', 'inapp', `select pglogical.alter_subscription_enable('sub0', true)`);
+  await expect.poll(() => asked(), { timeout: 20_000, interval: 300 }).toMatchObject({ state: 'todo' });
 });
 
 it('a prepared transaction is named', async () => {

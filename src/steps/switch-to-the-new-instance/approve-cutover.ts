@@ -71,8 +71,9 @@ export const approveCutover: Step<Needs> = {
         'The source has no replication slot of the migration job.',
         'Look at the migration job in Database Migration Service.',
       );
-    if (lag.inactive.length > 0) return waiting(`nobody reads from slot ${lag.inactive.join(', ')}`, 1_000);
-    if (lag.bytes > target.cutover.maxLag) return await behind(target, run, lag);
+    const late = lateWords(target, lag);
+    if (late !== undefined) return await behind(late, run);
+    if (run.recall('behind since')) await run.record('behind since', null);
     const predicted = estimate({
       stops: stopped(target, 'first').length + (stopped(target, 'rest').length > 0 ? 1 : 0),
       databases: Object.keys(target.databases).length,
@@ -100,18 +101,24 @@ export const approveCutover: Step<Needs> = {
   undo: { keep: 'an approval changes nothing' },
 };
 
-/** It may come down by itself; one that does not is not drained inside the deadline either. */
-async function behind({ cutover, destination }: Needs['target'], run: RunView, lag: Lag): Promise<Observation> {
+function lateWords({ cutover, destination }: Needs['target'], { bytes, inactive }: Lag): string | undefined {
+  if (inactive.length > 0) return `nobody reads from slot ${inactive.join(', ')} of the migration`;
+  return bytes > cutover.maxLag
+    ? `${destination} is ${bytesText(bytes)} of WAL behind, at most ${bytesText(cutover.maxLag)} is allowed`
+    : undefined;
+}
+
+/** It may pass by itself; what does not is not drained inside the deadline either. */
+async function behind(words: string, run: RunView): Promise<Observation> {
   const known = run.recall<number | null>('behind since');
   const since = known ?? Date.now();
   if (known === undefined || known === null) await run.record('behind since', since);
-  const words = `${destination} is ${bytesText(lag.bytes)} of WAL behind, at most ${bytesText(cutover.maxLag)} is allowed`;
   if (Date.now() - since < lagPatienceMs) return waiting(words, 1_000);
   await run.record('behind since', null);
   return blocked(
     'cutover.lag',
     `${words}, and that has not changed for ${lagPatienceMs / 60_000} minutes: it would not be drained in time.`,
-    'Look for load, locks or long transactions on both instances, then press Retry.',
+    'Look for load, locks or long transactions on both instances, and at the migration job, then press Retry.',
   );
 }
 
