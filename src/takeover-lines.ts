@@ -2,6 +2,7 @@ import type { Target } from './config/schema.ts';
 import { certificateName, masterName, migrationJobId, profileId } from './gcp/names.ts';
 import type { FenceLedger } from './postgres/fence-ledger.ts';
 import { identifier, literal, qualified } from './postgres/identifiers.ts';
+import { dropProofSlotsSql } from './postgres/proof-slots.ts';
 import type { DroppedConstraint } from './postgres/restore-constraint.ts';
 import { unfenceSql } from './postgres/unfence-sql.ts';
 import { wayBackName } from './postgres/way-back.ts';
@@ -132,6 +133,9 @@ export function commandsOf(step: string, it: Situation): readonly string[] {
         `gcloud sql instances delete ${masterName(target.destination)} ${project}`,
         `gcloud sql ssl client-certs delete ${certificateName({ uid })} --instance=${target.source} ${project}`,
         ...names.map((database) => fresh(database, 'drop extension if exists pglogical cascade')),
+        // A slot that nobody reads keeps WAL until the disk is full.
+        psql(it.source.host, 'postgres', dropProofSlotsSql(uid), 'migration'),
+        psql(it.destination.host, 'postgres', dropProofSlotsSql(uid), 'wayback'),
       ];
     case 'give-back':
       return [

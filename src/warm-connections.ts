@@ -61,7 +61,7 @@ export function warmConnections(
 
 /** Under these a value is printed as the comparison's own sessions print it. */
 const feedOptions =
-  '-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=1 -c bytea_output=hex -c search_path=pg_catalog';
+  '-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=1 -c bytea_output=hex -c lc_monetary=C -c search_path=pg_catalog';
 
 /** Sessions in replication mode, for the change feeds: as a user with REPLICATION. */
 export function replicationConnections(

@@ -60,6 +60,11 @@ export async function dropProofSlots(request: ProofSlotsRequest, sides: readonly
   );
 }
 
+/** The same for a person, as a user with REPLICATION. */
+export function dropProofSlotsSql(uid: string): string {
+  return `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name ~ '^pgupgrade_(proof|local)_${uid}' and not active`;
+}
+
 /** Ends whoever reads from them, so that this process can. */
 export async function endProofReaders(request: ProofSlotsRequest): Promise<void> {
   await eachSlot(request, async (sql, slot) => {

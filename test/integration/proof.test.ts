@@ -157,6 +157,35 @@ test('a row that moves all the time does not hold the WAL, one that stays unequa
   });
 });
 
+test('settling breaks off a round that waits for the replication, and tells what it was waiting for', async () => {
+  const now = await begun();
+  await world.on('destination', `update account set note = 'late' where id = 90005`);
+  await now.round();
+  // The slot confirms nothing any more, so that whoever asks whether this is late or wrong waits.
+  await world.on('destination', `select pglogical.alter_subscription_disable('sub_one', true)`);
+  try {
+    await vi.waitFor(async () => {
+      await now.round();
+      expect(now.state.openKeys).toBe(1);
+    });
+    await world.on('source', `update toggle set v = v where id = 2`);
+    await new Promise((resolve) => setTimeout(resolve, 11_000));
+    const round = now.round();
+    const first = await Promise.race([round, new Promise((resolve) => setTimeout(() => resolve('waits'), 1_500))]);
+    expect(first).toBe('waits');
+    for (const side of ['source', 'destination'] as const) await world.on(side, `select pg_logical_emit_message(true, 'x', '')`);
+    expect((await now.settle(AbortSignal.timeout(5_000))).unequal).toContain('public.account');
+    // The round has ended without an error: nobody takes the proof for broken.
+    await round;
+  } finally {
+    await world.on(
+      'destination',
+      `select pglogical.alter_subscription_enable('sub_one', true)`,
+      `update account set note = 'a90005' where id = 90005`,
+    );
+  }
+});
+
 test('more rows than anybody wants to hold become their table, which is proved again', async () => {
   const now = await begun();
   await world.on('source', 'update account set note = note');
@@ -179,6 +208,14 @@ test('a slot that is gone ends the proof: nothing is said to be proved', async (
   await proofs.drop();
   await vi.waitFor(() => expect(now.round()).rejects.toThrow());
   await expect(now.settle(AbortSignal.timeout(2_000))).rejects.toThrow(/change feed|connection|terminat/i);
+});
+
+test('a database whose changes would be misread has no proof, and says why', async () => {
+  await world.on('source', `create database latin template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'`);
+  await world.on('destination', 'create database latin');
+  await expect(proofs.coverage('latin')).rejects.toThrow(
+    'Database latin of the source is encoded in LATIN1; change feeds are read in UTF8 only.',
+  );
 });
 
 test('any names and types of keys are read as they are', async () => {

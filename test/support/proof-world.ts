@@ -39,8 +39,8 @@ export function proofIn(world: ClusterWorld) {
         for (const name of names) await world.on(side, `select pg_create_logical_replication_slot('${name}', 'test_decoding')`);
       return (await this.coverage()).prints;
     },
-    coverage(): Promise<Coverage> {
-      return withPairs(factories, 'inapp', 1, new AbortController().signal, async ([pair]) => coverageOf(pair as never));
+    coverage(database = 'inapp'): Promise<Coverage> {
+      return withPairs(factories, database, 1, new AbortController().signal, async ([pair]) => coverageOf(pair as never));
     },
     open: (prints: Prints) => DatabaseProof.open(request(prints)),
     /** A commit on both servers, so that their WAL is flushed, once the destination has everything. */

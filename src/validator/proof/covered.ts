@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { NeedsHuman } from '../../errors.ts';
 import type { Side } from '../../postgres/types.ts';
 import { notOfExtension, shownName, userSchema } from '../names.ts';
 import { both, type Pair } from '../pairs.ts';
@@ -31,6 +32,7 @@ const buckets = 256;
  * file that holds its rows: TRUNCATE, and what rewrites a table (ALTER TABLE … USING, VACUUM FULL), are in no feed.
  */
 export async function coverageOf(pair: Pair): Promise<Coverage> {
+  await refuseEncoding(pair);
   const found = await both(pair, (session) => tablesOf(session, {}));
   const known = await both(pair, identities);
   const tables = commonTables(found.source, found.destination);
@@ -49,6 +51,22 @@ export async function coverageOf(pair: Pair): Promise<Coverage> {
       ...known.destination.map((one) => ['destination', one] as const),
     ]),
   };
+}
+
+/** The server sends changes in its own encoding, whatever the client's is: a key that is misread would be a row that nobody reads again. */
+async function refuseEncoding(pair: Pair): Promise<void> {
+  const encodings = await both(pair, (session) => session.texts(`select current_setting('server_encoding')`));
+  for (const side of ['source', 'destination'] as const) {
+    const encoding = encodings[side][0]?.[0];
+    if (encoding === 'UTF8') continue;
+    throw new NeedsHuman(
+      'proof.encoding',
+      `Database ${pair[side].database} of the ${side} is encoded in ${encoding}; change feeds are read in UTF8 only.`,
+      {
+        remedy: 'Nothing has to be done: every row is compared in the write stop.',
+      },
+    );
+  }
 }
 
 /** Only what has changed since: the prints as they are now. */

@@ -136,29 +136,35 @@ export class DatabaseProof {
     };
   }
 
-  /** Reads what is open once and confirms what is proved. Errors: the feed's end, those of the sessions. */
+  /** Reads what is open once and confirms what is proved; `settle` breaks it off. Errors: the feed's end, those of the sessions. */
   round(): Promise<void> {
-    return this.exclusively(async (signal) => {
-      const began = Date.now();
-      this.feeds?.refuseEnded();
-      for (const shown of this.open.openTables.byKey) {
-        if (signal.aborted) return;
-        if (this.tables.covered(shown)) await this.recheck(shown, keysAtOnce);
-        else this.open.forget(shown);
-      }
-      await this.judge(signal);
-      await this.lookAtTables();
-      if (this.state.whole.length > 0)
-        this.wholeTables ??= this.compareWhole()
-          .catch(() => undefined)
-          .finally(() => {
-            this.wholeTables = undefined;
-          });
-      this.feeds?.confirm(this.open);
-      const { throttle } = this.request;
-      const restMs = ((Date.now() - began) * (100 - throttle)) / throttle;
-      await pause(restMs, undefined, { signal }).catch(() => undefined);
-    });
+    return this.exclusively((signal) =>
+      this.readOpen(signal).catch((error: unknown) => {
+        if (!signal.aborted || this.closing.signal.aborted) throw error;
+      }),
+    );
+  }
+
+  private async readOpen(signal: AbortSignal): Promise<void> {
+    const began = Date.now();
+    this.feeds?.refuseEnded();
+    for (const shown of this.open.openTables.byKey) {
+      if (signal.aborted) return;
+      if (this.tables.covered(shown)) await this.recheck(shown, keysAtOnce);
+      else this.open.forget(shown);
+    }
+    await this.judge(signal);
+    await this.lookAtTables();
+    if (this.state.whole.length > 0)
+      this.wholeTables ??= this.compareWhole()
+        .catch(() => undefined)
+        .finally(() => {
+          this.wholeTables = undefined;
+        });
+    this.feeds?.confirm(this.open);
+    const { throttle } = this.request;
+    const restMs = ((Date.now() - began) * (100 - throttle)) / throttle;
+    await pause(restMs, undefined, { signal });
   }
 
   /** Is every row that was read equal? */
