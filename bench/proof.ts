@@ -107,7 +107,7 @@ async function ofSize(
     await stopFirst();
     if (!live.equal) throw new Error('Equal sides were found different while changes flowed.');
     const feeds = { source: { open: feedOf(source) }, destination: { open: feedOf(destination) } };
-    const proof = await DatabaseProof.open({ factories, feeds, database: 'bench', slots, prints, throttle: 50 });
+    const proof = await DatabaseProof.open({ factories, feeds, database: 'bench', slots, flow: { from: 'source' }, prints, throttle: 50 });
     const rounds: Round[] = [];
     for (let round = 1; round <= how.rounds; round++) {
       const stop = await writeTo(source, rows, how.rate);

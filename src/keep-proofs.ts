@@ -6,11 +6,13 @@ import type { OpenClients, OpenedClients } from './open-clients.ts';
 import { sqlState } from './postgres/errors.ts';
 import { bytesText } from './postgres/lag.ts';
 import { dropProofSlots, endProofReaders, lookAtProofSlots, type ProofSlotsLook, proofSlots } from './postgres/proof-slots.ts';
+import { wayBackName } from './postgres/way-back.ts';
 import { withPairs } from './validator/pairs.ts';
 import { coverageOf } from './validator/proof/covered.ts';
 import { DatabaseProof, type ProofState } from './validator/proof/database-proof.ts';
-import type { AllPrints, Proof } from './validator/proof/types.ts';
+import type { AllPrints, Proof, TakenProof } from './validator/proof/types.ts';
 import { slotsRequest } from './validator/run-proof.ts';
+import type { Flow } from './validator/types.ts';
 import { count, many } from './validator/units.ts';
 
 /** A proof that this process keeps. */
@@ -30,7 +32,7 @@ const mostNames = 10;
 export function createProofKeeper(open: OpenClients) {
   const held = new Map<string, Promise<Held>>();
 
-  async function openProofs(header: RunHeader, begun: { readonly since: number; readonly prints: AllPrints }): Promise<Held> {
+  async function openProofs(header: RunHeader, begun: TakenProof): Promise<Held> {
     const closing = new AbortController();
     const opened = open(header, {
       guard: harmless,
@@ -46,6 +48,7 @@ export function createProofKeeper(open: OpenClients) {
           ...opened.proofConnections,
           database,
           slots: proofSlots(header.uid, databases, database),
+          flow: flowOf(begun.leg, header.uid, databases),
           prints: begun.prints[database] ?? {},
           throttle: target.validation.proof.throttle,
         }),
@@ -60,7 +63,7 @@ export function createProofKeeper(open: OpenClients) {
   }
 
   /** Opened once, also when two ask for it at the same time. */
-  function hold(header: RunHeader, begun: { readonly since: number; readonly prints: AllPrints }): Promise<Held> {
+  function hold(header: RunHeader, begun: TakenProof): Promise<Held> {
     const known = held.get(header.uid);
     if (known) return known;
     const opening = openProofs(header, begun);
@@ -96,7 +99,7 @@ export function createProofKeeper(open: OpenClients) {
       }
       try {
         await Promise.all([...now.proofs.values()].map((proof) => proof.round()));
-        return provedOf(now, begun, await slotsOf(now, header));
+        return provedOf(now, begun, await slotsOf(now, begun));
       } catch (error) {
         await release(header.uid);
         throw error;
@@ -122,7 +125,7 @@ export function createProofKeeper(open: OpenClients) {
           const known = await held.get(header.uid)?.catch(() => undefined);
           if (known?.since === begun.since) return;
           if (known) await release(header.uid);
-          await endProofReaders(await slotsRequest(opened.clients, header.uid));
+          await endProofReaders(await slotsRequest(opened.clients, { uid: header.uid, leg: begun.leg }));
           await hold(header, begun);
         },
         async settle(signal) {
@@ -138,6 +141,15 @@ export function createProofKeeper(open: OpenClients) {
   };
 }
 
+/** The way back carries the changes of the new instance to the old one, each database's by a slot of its own. */
+function flowOf(leg: string, uid: string, databases: readonly string[]): Flow {
+  if (leg !== 'rollback') return { from: 'source' };
+  return {
+    from: 'destination',
+    slots: Object.fromEntries(databases.map((database) => [database, [wayBackName(uid, databases, database)]])),
+  };
+}
+
 /** Nothing that is changed here needs the run's lease: only the proof's own slots are dropped, and then there is no proof. */
 async function harmless(): Promise<void> {}
 
@@ -147,10 +159,18 @@ async function end({ closing, proofs, opened }: Held): Promise<void> {
   await opened.close();
 }
 
-async function slotsOf(now: Held, { uid }: RunHeader): Promise<ProofSlotsLook> {
+async function slotsOf(now: Held, { header: { uid }, leg }: Begun): Promise<ProofSlotsLook> {
   if (now.slots && Date.now() - now.slots.at < slotsEveryMs) return now.slots;
   const { target, postgres } = now.opened.clients;
-  now.slots = { ...(await lookAtProofSlots({ postgres, uid, databases: Object.keys(target.databases) })), at: Date.now() };
+  now.slots = {
+    ...(await lookAtProofSlots({
+      postgres,
+      uid,
+      databases: Object.keys(target.databases),
+      to: leg === 'rollback' ? 'source' : 'destination',
+    })),
+    at: Date.now(),
+  };
   return now.slots;
 }
 
@@ -180,7 +200,7 @@ async function provedOf(now: Held, begun: Begun, slots: ProofSlotsLook): Promise
   if (slots.lost !== undefined) return { ...base, lost: slots.lost };
   if (slots.retainedBytes <= maxRetainedWal) return base;
   for (const proof of now.proofs.values()) await proof.close();
-  await dropProofSlots(await slotsRequest(clients, begun.header.uid));
+  await dropProofSlots(await slotsRequest(clients, { uid: begun.header.uid, leg: begun.leg }));
   return {
     ...base,
     lost: `its slots kept ${bytesText(slots.retainedBytes)} of WAL on the ${slots.retainedOn}, more than validation.proof.maxRetainedWal; they are dropped`,
@@ -200,7 +220,7 @@ function problemsOf(
     ),
     ...writtenTo.map(
       (table) =>
-        `somebody else than the replication wrote to ${table} (database ${database}) of the destination; its rows are compared again`,
+        `somebody else than the replication wrote to ${table} (database ${database}) of the instance that only follows; its rows are compared again`,
     ),
     ...(uncovered.length > 0 ? [`no feed covers ${brief(uncovered)} (database ${database}): compared as a whole in the write stop`] : []),
     ...(slots.retainedBytes > most / 2
@@ -221,7 +241,12 @@ async function lostOrAgain(open: OpenClients, begun: Begun, error: unknown): Pro
   });
   try {
     const { postgres, target } = opened.clients;
-    const { lost } = await lookAtProofSlots({ postgres, uid: header.uid, databases: Object.keys(target.databases) });
+    const { lost } = await lookAtProofSlots({
+      postgres,
+      uid: header.uid,
+      databases: Object.keys(target.databases),
+      to: begun.leg === 'rollback' ? 'source' : 'destination',
+    });
     if (lost === undefined) throw error;
     return { text: '', differing: [], problems: [], prints: begun.prints, lost };
   } finally {

@@ -40,6 +40,7 @@ import { startServicesBack } from './steps/roll-back/start-services-back.ts';
 import { stopServicesForRollback } from './steps/roll-back/stop-services-for-rollback.ts';
 import { switchServicesBack } from './steps/roll-back/switch-services-back.ts';
 import { synchronizeSequencesBack } from './steps/roll-back/synchronize-sequences-back.ts';
+import { validateLiveRollback } from './steps/roll-back/validate-live-rollback.ts';
 import { validateRollback } from './steps/roll-back/validate-rollback.ts';
 import { createClientCertificate } from './steps/set-up-the-migration/create-client-certificate.ts';
 import { createConnectionProfiles } from './steps/set-up-the-migration/create-connection-profiles.ts';
@@ -142,6 +143,7 @@ export const runbook: Runbook<Clients> = [
     name: 'Go back to the old instance',
     steps: [
       prepareRollback, //
+      validateLiveRollback,
       approveRollback,
       stopServicesForRollback, // the deadline runs from here …
       fenceDestination,

@@ -3,6 +3,7 @@ import { compareNow } from './compare-now.ts';
 import { targetOf } from './config/target.ts';
 import type { RunHeader } from './engine/facts.ts';
 import type { LookRequest } from './engine/ports.ts';
+import { provingSteps } from './engine/proof.ts';
 import { idsOf, shapeOf } from './engine/shape.ts';
 import type { Leg } from './engine/step.ts';
 import { NeedsHuman, Refused } from './errors.ts';
@@ -43,7 +44,7 @@ export async function startStepWorker({ runtime, services, jobs }: Process): Pro
     },
     deadlineMs: (header) => serviceOf(header.service, services).cutover.deadline,
     mayGiveBack: (header, leg) => mayGiveBack(open, header, leg),
-    proving: { begunBy: 'validate-live', keep: proofs.keep, keepOnly: proofs.keepOnly },
+    proving: { begunBy: provingSteps, keep: proofs.keep, keepOnly: proofs.keepOnly },
     tending: {
       armedBy: 'arm-way-back',
       async tend({ header, state, before, guard, signal }) {

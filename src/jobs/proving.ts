@@ -1,7 +1,7 @@
 import { commit } from '../engine/commit.ts';
 import type { FactBody, ProofKept } from '../engine/facts.ts';
 import { fold } from '../engine/fold.ts';
-import { type Begun, proofToKeep } from '../engine/proof.ts';
+import { type Begun, type BegunBy, proofToKeep } from '../engine/proof.ts';
 import type { Jobs } from './jobs.ts';
 
 /** What one round of keeping a proof has found. */
@@ -10,8 +10,7 @@ export interface Proved extends Omit<ProofKept, 'since'> {
   readonly text: string;
 }
 export interface Proving {
-  /** The step that begins a proof. */
-  readonly begunBy: string;
+  readonly begunBy: BegunBy;
   /**
    * One round. `mayTake`: this process may begin to keep it. Gives undefined where another process keeps it. Errors: what came in between;
    * the next round begins anew.
@@ -42,10 +41,8 @@ export function startProving(jobs: Jobs, proving: Proving): { close(): Promise<v
       if (!proved) return;
       await say(proved.text);
       // The log is read again only for news.
-      if (newsOf(begun, begun, proved, proving) === undefined) return;
-      await commit({ log: jobs.log, shape: jobs.shape, run }, (state) =>
-        newsOf(proofToKeep(state, proving.begunBy), begun, proved, proving),
-      );
+      if (newsOf(begun, begun, proved) === undefined) return;
+      await commit({ log: jobs.log, shape: jobs.shape, run }, (state) => newsOf(proofToKeep(state, proving.begunBy), begun, proved));
     } catch (error) {
       if (closed) return;
       jobs.report({ kind: 'error', where: 'proof', error });
@@ -90,7 +87,7 @@ export function startProving(jobs: Jobs, proving: Proving): { close(): Promise<v
 }
 
 /** Only what is new goes to the log. */
-function newsOf(now: Begun | undefined, begun: Begun, proved: Proved, { begunBy }: Proving): readonly FactBody[] | undefined {
+function newsOf(now: Begun | undefined, begun: Begun, proved: Proved): readonly FactBody[] | undefined {
   if (now?.since !== begun.since) return undefined;
   const before = now.kept;
   const kept: ProofKept = {
@@ -105,5 +102,5 @@ function newsOf(now: Begun | undefined, begun: Begun, proved: Proved, { begunBy 
     JSON.stringify(kept.differing) === JSON.stringify(before?.differing ?? []) &&
     JSON.stringify(kept.problems) === JSON.stringify(before?.problems ?? []) &&
     JSON.stringify(kept.prints) === JSON.stringify(now.prints);
-  return same ? undefined : [{ type: 'proof.kept', step: begunBy, kept }];
+  return same ? undefined : [{ type: 'proof.kept', step: begun.step, kept }];
 }

@@ -6,13 +6,15 @@ import type { Postgres, Side, Sql } from './types.ts';
 export interface ProofSlots {
   /** On both servers: every change. */
   readonly feed: string;
-  /** On the destination: those that nobody replicated. */
+  /** Where changes go to: those that nobody replicated. */
   readonly local: string;
 }
 export interface ProofSlotsRequest {
   readonly postgres: Postgres;
   readonly uid: string;
   readonly databases: readonly string[];
+  /** The side that changes go to. */
+  readonly to: Side;
   /** Users with REPLICATION: `migration` on the source, `wayback` on the destination. */
   readonly users: Readonly<Record<Side, { readonly user: string; readonly password: string }>>;
 }
@@ -26,6 +28,8 @@ export interface ProofSlotsLook {
 }
 const plugin = 'test_decoding';
 const slotInUse = '55006';
+const both = ['source', 'destination'] as const;
+const endReader = 'select pg_terminate_backend(active_pid, 5000) from pg_replication_slots where slot_name = $1 and active';
 /** A logical slot waits for every transaction that was open when it was begun. */
 const createdWithinMs = 30_000;
 
@@ -42,22 +46,16 @@ export function proofSlots(uid: string, databases: readonly string[], database: 
  */
 export async function createProofSlots(request: ProofSlotsRequest): Promise<void> {
   await dropProofSlots(request);
-  await eachSlot(request, async (sql, slot) => {
-    await sql.change(`select pg_create_logical_replication_slot($1, '${plugin}')`, [slot], { timeoutMs: createdWithinMs });
-  });
+  for (const { side, database, name } of wanted(request))
+    await asUser(request, side, database, (sql) =>
+      sql.change(`select pg_create_logical_replication_slot($1, '${plugin}')`, [name], { timeoutMs: createdWithinMs }),
+    );
 }
 
 /** Ends who reads from them. What is gone already is left, and so is a server that is none of `sides`. */
-export async function dropProofSlots(request: ProofSlotsRequest, sides: readonly Side[] = ['source', 'destination']): Promise<void> {
-  const present = await Promise.all(sides.map((side) => presentOn(request, side)));
-  const names = new Map(sides.map((side, i) => [side, present[i]]));
-  await eachSlot(
-    request,
-    async (sql, slot) => {
-      if (names.get(sql.side)?.has(slot)) await dropSlot(sql, slot);
-    },
-    sides.filter((side) => (names.get(side)?.size ?? 0) > 0),
-  );
+export async function dropProofSlots(request: ProofSlotsRequest, sides: readonly Side[] = both): Promise<void> {
+  for (const side of sides)
+    for (const { name, database } of await presentOn(request, side)) await asUser(request, side, database, (sql) => dropSlot(sql, name));
 }
 
 /** The same for a person, as a user with REPLICATION. */
@@ -67,15 +65,13 @@ export function dropProofSlotsSql(uid: string): string {
 
 /** Ends whoever reads from them, so that this process can. */
 export async function endProofReaders(request: ProofSlotsRequest): Promise<void> {
-  await eachSlot(request, async (sql, slot) => {
-    await sql.look('select pg_terminate_backend(active_pid, 5000) from pg_replication_slots where slot_name = $1 and active', [slot]);
-  });
+  for (const { side, database, name } of wanted(request)) await asUser(request, side, database, (sql) => sql.look(endReader, [name]));
 }
 
 /** Whoever read from it may come back once before it sees that it should not. */
 async function dropSlot(sql: Sql, slot: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    await sql.change('select pg_terminate_backend(active_pid, 5000) from pg_replication_slots where slot_name = $1 and active', [slot]);
+    await sql.change(endReader, [slot]);
     try {
       await sql.change('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1', [slot]);
       return;
@@ -89,51 +85,55 @@ async function dropSlot(sql: Sql, slot: string): Promise<void> {
 /** Is one of them left on either server? */
 export async function hasProofSlots(request: Pick<ProofSlotsRequest, 'postgres' | 'uid'>): Promise<boolean> {
   const present = await Promise.all([presentOn(request, 'source'), presentOn(request, 'destination')]);
-  return present.some(({ size }) => size > 0);
+  return present.some(({ length }) => length > 0);
 }
 
-async function presentOn({ postgres, uid }: Pick<ProofSlotsRequest, 'postgres' | 'uid'>, side: Side): Promise<ReadonlySet<string>> {
+interface Slot {
+  readonly side: Side;
+  readonly database: string;
+  readonly name: string;
+}
+
+/** Every change of both sides; once more those that nobody replicated, where changes go to. */
+function wanted({ uid, databases, to }: Pick<ProofSlotsRequest, 'uid' | 'databases' | 'to'>): readonly Slot[] {
+  return databases.flatMap((database) => {
+    const { feed, local } = proofSlots(uid, databases, database);
+    return [
+      { side: 'source', database, name: feed },
+      { side: 'destination', database, name: feed },
+      { side: to, database, name: local },
+    ] as const;
+  });
+}
+
+async function presentOn({ postgres, uid }: Pick<ProofSlotsRequest, 'postgres' | 'uid'>, side: Side): Promise<readonly Slot[]> {
   const sql = await postgres.database(side, 'postgres');
-  const rows = await sql.look<{ name: string }>(
-    `select slot_name::text as name from pg_replication_slots where slot_name ~ $1 and plugin = '${plugin}'`,
+  const rows = await sql.look<{ name: string; database: string }>(
+    `select slot_name::text as name, database::text as database from pg_replication_slots where slot_name ~ $1 and plugin = '${plugin}' order by 1`,
     [`^pgupgrade_(proof|local)_${uid}(_|$)`],
   );
-  return new Set(rows.map(({ name }) => name));
+  return rows.map((row) => ({ side, ...row }));
 }
 
-async function eachSlot(
-  request: ProofSlotsRequest,
-  work: (sql: Sql, slot: string) => Promise<void>,
-  sides: readonly Side[] = ['source', 'destination'],
+async function asUser<T>(
+  { postgres, users }: ProofSlotsRequest,
+  side: Side,
+  database: string,
+  work: (sql: Sql) => Promise<T>,
 ): Promise<void> {
-  const { postgres, uid, databases, users } = request;
-  for (const database of databases) {
-    const { feed, local } = proofSlots(uid, databases, database);
-    for (const [side, names] of [
-      ['source', [feed]],
-      ['destination', [feed, local]],
-    ] as const) {
-      if (!sides.includes(side)) continue;
-      const { user, password } = users[side];
-      const session = await postgres.login(side, database, user, password);
-      try {
-        for (const name of names) await work(session, name);
-      } finally {
-        await session.end();
-      }
-    }
+  const session = await postgres.login(side, database, users[side].user, users[side].password);
+  try {
+    await work(session);
+  } finally {
+    await session.end();
   }
 }
 
 /** Are the feeds whole, and what do they keep on the disks? */
-export async function lookAtProofSlots({
-  postgres,
-  uid,
-  databases,
-}: Pick<ProofSlotsRequest, 'postgres' | 'uid' | 'databases'>): Promise<ProofSlotsLook> {
-  const wanted = databases.map((database) => proofSlots(uid, databases, database));
-  const look = async (side: Side, names: readonly string[]) => {
-    const sql = await postgres.database(side, 'postgres');
+export async function lookAtProofSlots(request: Pick<ProofSlotsRequest, 'postgres' | 'uid' | 'databases' | 'to'>): Promise<ProofSlotsLook> {
+  const look = async (side: Side) => {
+    const names = wanted(request).flatMap((slot) => (slot.side === side ? [slot.name] : []));
+    const sql = await request.postgres.database(side, 'postgres');
     const rows = await sql.look<{ name: string; status: string; retained: string }>(
       `select slot_name::text as name, coalesce(wal_status, 'unknown') as status,
               coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint::text as retained
@@ -150,16 +150,7 @@ export async function lookAtProofSlots({
         : dead && `the ${side} has removed WAL that slot ${dead.name} still needed (max_slot_wal_keep_size)`,
     };
   };
-  const [source, destination] = await Promise.all([
-    look(
-      'source',
-      wanted.map(({ feed }) => feed),
-    ),
-    look(
-      'destination',
-      wanted.flatMap(({ feed, local }) => [feed, local]),
-    ),
-  ]);
+  const [source, destination] = await Promise.all([look('source'), look('destination')]);
   const most = source.retained >= destination.retained ? source : destination;
   return { lost: source.lost ?? destination.lost, retainedBytes: most.retained, retainedOn: most.side };
 }

@@ -14,24 +14,14 @@ export async function asMemberOfOwners<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   let memberships = ledger;
-  let recorded: Promise<void> = Promise.resolve();
-  // Both sides write into one list, one after the other: the latest record has everything.
-  const add = (own: readonly Membership[]) => {
-    memberships = [...memberships, ...own.filter((one) => !memberships.some((known) => same(one, known)))];
-    const all = memberships;
-    recorded = recorded.then(() => record(all));
-    return recorded;
-  };
-  const joinSide = async (side: Side) => {
-    for (const database of databases) {
-      const sql = await postgres.database(side, database);
-      await joinRoles(sql, [...new Set([await databaseOwner(sql), ...(await objectOwners(sql))])], memberships, add);
-    }
+  const keep = async (all: readonly Membership[]) => {
+    memberships = all;
+    await record(all);
   };
   const leave = async (side: Side) => leaveRoles(await postgres.database(side, 'postgres'), memberships);
   let result: T;
   try {
-    await settleAll(sides.map(joinSide));
+    await joinOwners(postgres, databases, ledger, keep);
     result = await work();
   } catch (error) {
     // What it failed with says more than that a server which is gone gives nothing back; the ledger keeps what is left.
@@ -40,6 +30,32 @@ export async function asMemberOfOwners<T>(
   }
   await settleAll(sides.map(leave));
   return result;
+}
+
+/** Makes the bot's user a member of every owner in the databases, on both sides; what it joins is recorded before. */
+export async function joinOwners(
+  postgres: Postgres,
+  databases: readonly string[],
+  ledger: readonly Membership[],
+  record: (memberships: readonly Membership[]) => Promise<void>,
+): Promise<void> {
+  let memberships = ledger;
+  let recorded: Promise<void> = Promise.resolve();
+  // Both sides write into one list, one after the other: the latest record has everything.
+  const add = (own: readonly Membership[]) => {
+    memberships = [...memberships, ...own.filter((one) => !memberships.some((known) => same(one, known)))];
+    const all = memberships;
+    recorded = recorded.then(() => record(all));
+    return recorded;
+  };
+  await settleAll(
+    sides.map(async (side) => {
+      for (const database of databases) {
+        const sql = await postgres.database(side, database);
+        await joinRoles(sql, [...new Set([await databaseOwner(sql), ...(await objectOwners(sql))])], memberships, add);
+      }
+    }),
+  );
 }
 
 const sides = ['source', 'destination'] as const;

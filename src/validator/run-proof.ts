@@ -3,6 +3,7 @@ import { createProofSlots, dropProofSlots, type ProofSlotsRequest } from '../pos
 import type { Postgres, Side } from '../postgres/types.ts';
 import { allowReplication } from '../postgres/way-back.ts';
 import type { AllPrints, Proof } from './proof/types.ts';
+import type { VerdictRecord } from './verdict-report.ts';
 
 interface Needs {
   readonly target: { readonly databases: Readonly<Record<string, unknown>>; readonly secrets: Readonly<Record<string, string>> };
@@ -12,6 +13,7 @@ interface Needs {
 }
 interface Ledger {
   readonly uid: string;
+  readonly leg: string;
   readonly signal: AbortSignal;
   record(key: string, value: unknown): Promise<void>;
   recall<T>(key: string, step?: string): T | undefined;
@@ -34,17 +36,24 @@ export interface SettledProof {
   readonly keys: number;
   readonly durationMs: number;
 }
-const begunBy = 'validate-live';
+/** The step of each leg that begins a proof. */
+const begunBy: Readonly<Record<string, string>> = { upgrade: 'validate-live', rollback: 'validate-live-rollback' };
 const settlesWithinMs = 10_000;
 
 /** What the slots of a run's proof are made, looked at and dropped with. */
 export async function slotsRequest(
   { target, postgres, secrets }: Pick<Needs, 'target' | 'postgres' | 'secrets'>,
-  uid: string,
+  { uid, leg }: Pick<Ledger, 'uid' | 'leg'>,
 ): Promise<ProofSlotsRequest> {
   const as = async (user: 'migration' | 'wayback') => ({ user, password: (await secrets.latest(target.secrets[user] ?? '')) ?? '' });
   const [source, destination] = await Promise.all([as('migration'), as('wayback')]);
-  return { postgres, uid, databases: Object.keys(target.databases), users: { source, destination } };
+  return {
+    postgres,
+    uid,
+    databases: Object.keys(target.databases),
+    to: leg === 'rollback' ? 'source' : 'destination',
+    users: { source, destination },
+  };
 }
 
 /**
@@ -53,7 +62,7 @@ export async function slotsRequest(
  */
 export async function beginProof(clients: Needs, run: Ledger): Promise<void> {
   const since = Date.now();
-  const request = await slotsRequest(clients, run.uid);
+  const request = await slotsRequest(clients, run);
   await clients.proof.release();
   try {
     for (const side of ['source', 'destination'] as const) await allowReplication(clients.postgres, side, request.users[side].user);
@@ -71,30 +80,30 @@ export async function beginProof(clients: Needs, run: Ledger): Promise<void> {
 /** There is no proof any more, and nothing keeps WAL for it. */
 export async function endProof(clients: Needs, run: Ledger, why: string, sides?: readonly Side[]): Promise<void> {
   await clients.proof.release();
-  await dropProofSlots(await slotsRequest(clients, run.uid), sides);
+  await dropProofSlots(await slotsRequest(clients, run), sides);
   await run.record('proof', { since: Date.now(), none: why });
 }
 
 /** The proof as the ledger has it: `none` says why there is none. */
 export function proofOf(
-  run: Pick<Ledger, 'recall'>,
+  run: Pick<Ledger, 'recall' | 'leg'>,
 ):
   | { readonly begun: Extract<ProofRecord, { readonly prints: AllPrints }>; readonly kept: KeptRecord | undefined }
   | { readonly none: string } {
-  const begun = run.recall<ProofRecord | null>('proof', begunBy);
+  const begun = run.recall<ProofRecord | null>('proof', begunBy[run.leg]);
   if (!begun) return { none: 'none was begun' };
   if ('none' in begun) return begun;
-  const found = run.recall<KeptRecord>('kept', begunBy);
+  const found = run.recall<KeptRecord>('kept', begunBy[run.leg]);
   const kept = found?.since === begun.since ? found : undefined;
   return kept?.lost === undefined ? { begun, kept } : { none: kept.lost };
 }
 
 /** The feeds come to this process, if they are not here: in the write stop that would be an outage. */
-export async function takeProof({ proof }: Pick<Needs, 'proof'>, run: Pick<Ledger, 'recall'>): Promise<void> {
+export async function takeProof({ proof }: Pick<Needs, 'proof'>, run: Pick<Ledger, 'recall' | 'leg'>): Promise<void> {
   const known = proofOf(run);
   if ('none' in known) return;
   const { since, prints } = known.begun;
-  await proof.take({ since, prints: known.kept?.prints ?? prints });
+  await proof.take({ since, prints: known.kept?.prints ?? prints, leg: run.leg });
 }
 
 /**
@@ -124,4 +133,14 @@ export async function settleProof(clients: Needs, run: Ledger): Promise<SettledP
     await clients.proof.release();
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** What of a verdict in the write stop is the proof's: figures of `live`, the comparison that began it, and what was read again. */
+export function asProved(settled: SettledProof | string, live: VerdictRecord | undefined): object {
+  if (typeof settled === 'string') return { unproved: settled };
+  const { keys, durationMs, compare } = settled;
+  return {
+    ...(live ? { tables: live.tables, rows: live.rows, bytes: live.bytes } : {}),
+    proved: { keys, durationMs, tables: Object.values(compare).flat().length },
+  };
 }

@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import type { Side } from '../postgres/types.ts';
 
 /** A comparison of two databases. Hash algorithm and traps: docs in README, "How equality is proved". */
 export interface Differing {
@@ -74,6 +75,12 @@ export interface Expectation {
   readonly object?: string;
   readonly reason: string;
 }
+/** Where changes come from. */
+export interface Flow {
+  readonly from: Side;
+  /** By database: the slots that confirm what has arrived; absent: every slot of plugin `pglogical_output`. */
+  readonly slots?: Readonly<Record<string, readonly string[]>>;
+}
 export interface CompareRequest {
   readonly databases: readonly string[];
   /** Changes still flow: a difference counts only if the same unequal pair is seen twice with an LSN barrier between. */
@@ -95,6 +102,8 @@ export interface CompareRequest {
   readonly parts?: 'everything' | 'rows' | 'objects';
   /** Live: the source's slots that must confirm an LSN. Absent: every slot of the database with plugin `pglogical_output`. */
   readonly slots?: readonly string[];
+  /** Live: the side that changes come from, and the slots of each database there. Absent: from the source, see `slots`. */
+  readonly flow?: Flow;
   /** Grants to these roles are not compared (`migration`, `wayback`); those to `cloudsql*` never are. */
   readonly ignoredGrantees?: readonly string[];
   /** Every row that differs, as it is found, beyond `rowsPerTable` too. */

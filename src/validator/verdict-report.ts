@@ -51,7 +51,7 @@ export function recordOf(verdict: Verdict, connections: number): VerdictRecord {
 /** One sentence of what was compared, with its figures. `rows`: nothing else was looked at. */
 export function verdictText(record: VerdictRecord, parts: 'everything' | 'rows' = 'everything'): string {
   const { rows, bytes, durationMs, connections, proved } = record;
-  if (proved && record.equal) return provedText(record, proved);
+  if (proved && record.equal) return provedText(record, proved, parts);
   const seconds = Math.max(durationMs, 1) / 1_000;
   const by = connections === undefined ? '' : `, ${many(connections, 'connection')}`;
   const rates = `${count(Math.round(rows / seconds))} rows/s, ${size(bytes / seconds)}/s${by} on each side`;
@@ -61,8 +61,12 @@ export function verdictText(record: VerdictRecord, parts: 'everything' | 'rows' 
     : `${many(record.count, 'difference')} in ${figures}: ${record.differences.slice(0, 5).join('; ')}`;
 }
 
-function provedText(record: VerdictRecord, { keys, tables, durationMs }: NonNullable<VerdictRecord['proved']>): string {
+function provedText(
+  record: VerdictRecord,
+  { keys, tables, durationMs }: NonNullable<VerdictRecord['proved']>,
+  parts: 'everything' | 'rows',
+): string {
   const again = `${many(keys, 'row')} read again in ${durationMs} ms${tables > 0 ? `, ${many(tables, 'table')} as a whole` : ''}`;
   const intended = record.expected > 0 ? `; ${many(record.expected, 'difference')} intended` : '';
-  return `equal: ${many(record.tables, 'table')}, ${many(record.rows, 'row')}, ${size(record.bytes)} proved while changes flowed; with the writes off ${again}; schema and sequences; ${duration(record.durationMs)} in all${intended}`;
+  return `equal: ${many(record.tables, 'table')}, ${many(record.rows, 'row')}, ${size(record.bytes)} proved while changes flowed; with the writes off ${again}; ${parts === 'rows' ? '' : 'schema and sequences; '}${duration(record.durationMs)} in all${intended}`;
 }

@@ -53,7 +53,7 @@ async function opened(keep: (begun: Begun, mayTake: boolean) => Promise<Proved |
   await jobs.redis.set(jobs.keys.lease(run), '1');
   let kept: readonly string[] = [];
   const proving = startProving(jobs, {
-    begunBy: 'compare',
+    begunBy: { upgrade: 'compare' },
     async keep(one, mayTake) {
       asked.push({ since: one.since, mayTake, prints: one.prints });
       return keep(one, mayTake);

@@ -76,6 +76,7 @@ function ledger() {
   const records = new Map<string, unknown>();
   return {
     uid: header.uid,
+    leg: 'upgrade',
     signal: new AbortController().signal,
     record: async (key: string, value: unknown) => void records.set(key, value),
     recall: <T>(key: string) => records.get(key) as T | undefined,
@@ -84,7 +85,7 @@ function ledger() {
 const begunOf = (run: ReturnType<typeof ledger>): Begun => {
   const record = run.recall<{ readonly since: number; readonly prints?: Begun['prints'] }>('proof');
   if (!record?.prints) throw new Error(JSON.stringify(record));
-  return { header, since: record.since, prints: record.prints, kept: undefined };
+  return { header, leg: 'upgrade', step: 'validate-live', since: record.since, prints: record.prints, kept: undefined };
 };
 const caughtUp = async () => {
   const [row] = await pair.admin('source', 'inapp', 'select pg_current_wal_insert_lsn()::text as lsn');

@@ -93,6 +93,7 @@ export const fixtures: Readonly<Record<string, Fixture>> = {
   'remove-external-sync-user': plain,
   'remove-migration': plain,
   'prepare-rollback': { first: ['todo', 'done'] },
+  'validate-live-rollback': plain,
   'approve-rollback': plain,
   'stop-services-for-rollback': { applied: gone('inapp-'), undone: flow('inapp-', onDestination) },
   'fence-destination': plain,

@@ -18,7 +18,15 @@ export function proofIn(world: ClusterWorld) {
   const factories = { source: { open: connect('source', {}) }, destination: { open: connect('destination', {}) } };
   const replication = { replication: 'database', options: '-c timezone=UTC -c datestyle=ISO -c search_path=pg_catalog' };
   const feeds = { source: { open: connect('source', replication) }, destination: { open: connect('destination', replication) } };
-  const request = (prints: Prints): ProofRequest => ({ factories, feeds, database: 'inapp', slots, prints, throttle: 100 });
+  const request = (prints: Prints): ProofRequest => ({
+    factories,
+    feeds,
+    database: 'inapp',
+    slots,
+    flow: { from: 'source' },
+    prints,
+    throttle: 100,
+  });
   const drop = async () => {
     for (const side of ['source', 'destination'] as const)
       await world.on(

@@ -1,6 +1,6 @@
 import type { types } from '@slack/bolt';
 import type { RunHeader } from '../../engine/facts.ts';
-import { proofToKeep } from '../../engine/proof.ts';
+import { proofToKeep, provingSteps } from '../../engine/proof.ts';
 import { lagOf } from '../report/figures.ts';
 import { actions, type Block, context, divider, fields, header, type Message, message, section } from './blocks.ts';
 import { legalMoves } from './buttons.ts';
@@ -112,7 +112,7 @@ function currentBlock({ state, shape, progress, now }: RunViewData): readonly Bl
 
 /** The proof between the live comparison and the switch: what is open, and what somebody should look at. */
 function proofBlock({ state, proof: look }: RunViewData): readonly Block[] {
-  const begun = proofToKeep(state, 'validate-live');
+  const begun = proofToKeep(state, provingSteps);
   if (!begun || look?.since !== begun.since) return [];
   const problems = begun.kept?.problems ?? [];
   return [

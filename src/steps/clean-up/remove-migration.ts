@@ -93,7 +93,7 @@ async function leftovers({ target, cloudSql, dataMigration, secrets, postgres }:
   if (await hasProofSlots({ postgres, uid: run.uid }))
     left.push({
       what: 'drop the slots of the proof’s change feeds',
-      remove: async () => dropProofSlots(await slotsRequest({ target, postgres, secrets }, run.uid)),
+      remove: async () => dropProofSlots(await slotsRequest({ target, postgres, secrets }, run)),
     });
   const memberships = membershipSteps
     .flatMap((step) => run.recall<readonly Membership[]>('memberships', step) ?? [])

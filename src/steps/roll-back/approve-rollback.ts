@@ -4,6 +4,7 @@ import { disconnect, hindrances } from '../../postgres/connected.ts';
 import { estimate } from '../../postgres/cutover-estimate.ts';
 import { bytesText } from '../../postgres/lag.ts';
 import { lookAtWayBack } from '../../postgres/way-back.ts';
+import { proofOf } from '../../validator/run-proof.ts';
 import type { VerdictRecord } from '../../validator/verdict-report.ts';
 import { held, stopped } from '../../workloads/order.ts';
 import { lookAtReplicas } from '../../workloads/replicas.ts';
@@ -11,6 +12,9 @@ import { lookAtReplicas } from '../../workloads/replicas.ts';
 type Needs = Pick<Clients, 'target' | 'postgres' | 'workloads'>;
 /** `keep`: users whose sessions belong to the way back. */
 const rules = { keep: ['wayback'], readers: [] };
+
+/** Of a validation whose rows are proved, on the careful side. */
+const provedMs = 2_000;
 
 /** The card of the way back: what is stopped, what comes along, and for about how long writes are off. */
 export const approveRollback: Step<Needs> = {
@@ -43,12 +47,21 @@ export const approveRollback: Step<Needs> = {
         { sessions: open.sessions },
       );
     const databases = Object.keys(target.databases);
-    const verdict = run.recall<VerdictRecord>('verdict', 'validate-live');
+    const verdict =
+      run.recall<VerdictRecord | null>('verdict', 'validate-live-rollback') ?? run.recall<VerdictRecord>('verdict', 'validate-live');
+    const proof = proofOf(run);
+    const differing = 'none' in proof ? [] : (proof.kept?.differing ?? []);
+    if (differing.length > 0)
+      return blocked(
+        'validation.differs',
+        `Rows of ${differing.join(', ')} differ since they were compared, and the way back does not mend them.`,
+        'Put the rows right, then press Retry; or stay on the new instance (Abort).',
+      );
     const predicted = estimate({
       stops: names.length,
       databases: databases.length,
       lagBytes: 0,
-      validationMs: verdict?.durationMs ?? 0,
+      validationMs: 'none' in proof ? (verdict?.durationMs ?? 0) : provedMs,
     });
     const { deadline } = target.cutover;
     if (writesFlow && predicted.untilCallMs > deadline)
@@ -71,6 +84,14 @@ export const approveRollback: Step<Needs> = {
       {
         shown: [
           `${target.source} is opened after about ${seconds(predicted.untilCallMs)} (${predicted.parts.join(', ')})`,
+          ...('none' in proof
+            ? writesFlow
+              ? [`the rows are NOT kept proved (${proof.none}): with the writes off every row is compared`]
+              : []
+            : [
+                'every row is kept proved equal: with the writes off only what changed since is read again',
+                ...(proof.kept?.problems ?? []).map((problem) => `proof: ${problem}`),
+              ]),
           'afterwards what the upgrade changed there is taken back: constraints, users, settings',
         ],
       },

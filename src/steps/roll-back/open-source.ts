@@ -56,10 +56,11 @@ export const openSource: Step<Needs> = {
       const ledger = ledgerOf(run);
       if (ledger) await unfence(home, `${run.run}-${run.uid}`, ledger);
     });
-    await leaveRoles(
-      home,
-      membershipSteps.flatMap((step) => run.recall<readonly Membership[]>('memberships', step) ?? []),
-    );
+    const reading = run.recall<readonly Membership[] | null>('reading', 'validate-live-rollback') ?? [];
+    await leaveRoles(home, [
+      ...membershipSteps.flatMap((step) => run.recall<readonly Membership[]>('memberships', step) ?? []),
+      ...reading,
+    ]);
     await run.record('opened', true);
   },
 

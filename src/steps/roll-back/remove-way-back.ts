@@ -1,9 +1,12 @@
 import type { Clients } from '../../clients.ts';
 import { done, type Step, todo } from '../../engine/step.ts';
+import { leaveRoles, type Membership } from '../../postgres/membership.ts';
+import { dropProofSlots, hasProofSlots } from '../../postgres/proof-slots.ts';
 import { disarmWayBack, lookAtWayBack } from '../../postgres/way-back.ts';
+import { slotsRequest } from '../../validator/run-proof.ts';
 
 /** Its slot would keep WAL on the new instance for ever. Nothing waits for it: the services write on the old one. */
-export const removeWayBack: Step<Pick<Clients, 'target' | 'postgres' | 'secrets'>> = {
+export const removeWayBack: Step<Pick<Clients, 'target' | 'postgres' | 'secrets' | 'proof'>> = {
   id: 'remove-way-back',
   title: 'Remove what is left of the way back',
   impact: 'none',
@@ -12,12 +15,21 @@ export const removeWayBack: Step<Pick<Clients, 'target' | 'postgres' | 'secrets'
   async check({ target, postgres }, run) {
     const looks = await lookAtWayBack({ postgres, uid: run.uid, databases: Object.keys(target.databases) });
     const left = looks.filter(({ publication, slot, subscription }) => publication || slot || subscription !== 'none');
-    return left.length > 0
-      ? todo(left.map(({ name, database }) => `${target.destination}, database ${database}: drop slot and publication ${name}`))
+    const proof = await hasProofSlots({ postgres, uid: run.uid });
+    return left.length > 0 || proof
+      ? todo([
+          ...left.map(({ name, database }) => `${target.destination}, database ${database}: drop slot and publication ${name}`),
+          ...(proof ? ['drop the slots of the proof’s change feeds'] : []),
+        ])
       : done('no slot, publication or subscription of the way back is left');
   },
 
-  async apply({ target, postgres, secrets }, run) {
+  async apply(clients, run) {
+    const { target, postgres, secrets } = clients;
+    await clients.proof.release();
+    await dropProofSlots(await slotsRequest(clients, run));
+    const reading = run.recall<readonly Membership[] | null>('reading', 'validate-live-rollback') ?? [];
+    await leaveRoles(await postgres.database('destination', 'postgres'), reading);
     const password = (await secrets.latest(target.secrets['wayback'] ?? '')) ?? '';
     await disarmWayBack({ postgres, uid: run.uid, databases: Object.keys(target.databases), user: 'wayback', password });
   },

@@ -4,10 +4,11 @@ import { blocked, done, type RunView, type Step, task, todo } from '../../engine
 import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
 import { lookAtWayBack } from '../../postgres/way-back.ts';
 import { carryBack } from '../../postgres/way-back-gaps.ts';
+import { takeProof } from '../../validator/run-proof.ts';
 import { held, stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
 
-type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres'>;
+type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres' | 'proof'>;
 const flowsWithinMs = 10_000;
 
 /** All at once: whatever is worked off halfway is worked off on the old instance. */
@@ -18,7 +19,7 @@ export const stopServicesForRollback: Step<Needs> = {
   writeStop: 'within',
   waitsFor: 'pods',
 
-  async check({ target, workloads }, run) {
+  async check({ target, workloads, proof }, run) {
     const names = namesOf(target);
     const look = await lookAtReplicas(
       workloads,
@@ -30,7 +31,10 @@ export const stopServicesForRollback: Step<Needs> = {
         `Stopping would be undone: ${look.undoneBy.join('; ')}.`,
         'Suspend what is named, then start the rollback again.',
       );
-    if (look.changes.length > 0) return todo(look.changes);
+    if (look.changes.length > 0) {
+      await takeProof({ proof }, run).catch(() => undefined);
+      return todo(look.changes);
+    }
     if (look.byHand.length > 0 && run.answer === undefined)
       return task(look.byHand, 'the fence ends what is left and looks that nobody writes');
     return done(names.length === 0 ? 'the service file stops nobody here' : `${names.join(', ')} at 0 replicas, no pod left`);

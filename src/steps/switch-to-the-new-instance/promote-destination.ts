@@ -90,7 +90,7 @@ async function forgetProof(clients: Needs, run: RunView): Promise<void> {
   for (let attempt = 1; attempt <= 5; attempt++)
     try {
       await clients.proof.release();
-      await dropProofSlots(await slotsRequest(clients, run.uid));
+      await dropProofSlots(await slotsRequest(clients, run));
       return;
     } catch (error) {
       run.signal.throwIfAborted();

@@ -2,7 +2,7 @@ import type { Clients } from '../../clients.ts';
 import { blocked, done, type RunView, type Step, todo } from '../../engine/step.ts';
 import { takeJudged } from '../../validator/judged.ts';
 import { compareForRun } from '../../validator/run-comparison.ts';
-import { proofOf, settleProof } from '../../validator/run-proof.ts';
+import { asProved, proofOf, settleProof } from '../../validator/run-proof.ts';
 import { type VerdictRecord, verdictText } from '../../validator/verdict-report.ts';
 
 type Needs = Pick<Clients, 'target' | 'postgres' | 'validator' | 'secrets' | 'proof'>;
@@ -46,22 +46,17 @@ export const validate: Step<Needs> = {
       settling.catch(() => undefined);
       const rowsOf = settling.then((settled) => (typeof settled === 'string' ? undefined : settled.compare));
       rowsOf.catch(() => undefined);
-      await compareForRun(clients, run, false, async () => ({ lsn: fenceLsn(run), ...asProved(await settling, run) }), { rowsOf });
+      await compareForRun(
+        clients,
+        run,
+        false,
+        async () => ({ lsn: fenceLsn(run), ...asProved(await settling, run.recall<VerdictRecord>('verdict', 'validate-live')) }),
+        { rowsOf },
+      );
     }),
 
   undo: { keep: 'comparing changes nothing' },
 };
-
-/** What of the verdict is the proof's. */
-function asProved(settled: Awaited<ReturnType<typeof settleProof>>, run: RunView): object {
-  if (typeof settled === 'string') return { unproved: settled };
-  const live = run.recall<VerdictRecord>('verdict', 'validate-live');
-  const { keys, durationMs, compare } = settled;
-  return {
-    ...(live ? { tables: live.tables, rows: live.rows, bytes: live.bytes } : {}),
-    proved: { keys, durationMs, tables: Object.values(compare).flat().length },
-  };
-}
 
 function fenceLsn(run: RunView): string | undefined {
   return run.recall<{ readonly lsn: string } | null>('fence', 'fence-source')?.lsn;

@@ -2,12 +2,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Side } from '../../postgres/types.ts';
 import { shownName } from '../names.ts';
 import { type Factories, type Pair, withPairs } from '../pairs.ts';
-import { barrier } from '../rows/barrier.ts';
+import { passBarrier } from '../rows/barrier.ts';
 import { compareRows } from '../rows/compare-rows.ts';
 import { keyText } from '../rows/pairing.ts';
 import { commonForm } from '../rows/self-test.ts';
 import { settle } from '../rows/settle.ts';
 import { openSession } from '../session.ts';
+import type { Flow } from '../types.ts';
 import type { Change } from './change.ts';
 import { coverageOf, type Prints } from './covered.ts';
 import { type FeedConnections, type Feeds, openFeeds } from './feeds.ts';
@@ -20,7 +21,8 @@ export interface ProofRequest {
   readonly factories: Factories;
   readonly feeds: FeedConnections;
   readonly database: string;
-  /** Slot of the feed, of the same name on both servers, and of the destination's feed of local changes. */
+  readonly flow: Flow;
+  /** Slot of the feed, of the same name on both servers, and of the feed of local changes where changes go to. */
   readonly slots: { readonly feed: string; readonly local: string };
   /** What the tables were when their rows were last seen equal. */
   readonly prints: Prints;
@@ -38,7 +40,7 @@ export interface ProofState {
   readonly uncovered: readonly string[];
   /** Tables with rows that stay unequal although the source stands still. */
   readonly differing: readonly string[];
-  /** Tables of the destination to which somebody else than the replication wrote. */
+  /** Tables to which somebody else than the replication wrote, on the side where changes go to. */
   readonly writtenTo: readonly string[];
   readonly prints: Prints;
 }
@@ -98,7 +100,7 @@ export class DatabaseProof {
       const tables = new WatchedTables(await coverageOf(pair), request.prints);
       const proof = new DatabaseProof(request, pair, tables, closing);
       await proof.form;
-      proof.feeds = await openFeeds(request.feeds, request.database, request.slots, {
+      proof.feeds = await openFeeds(request, {
         named: (side, change, before) => proof.name(side, change, before),
         writtenTo: ({ schema, name }) => {
           const shown = shownName(schema, name);
@@ -189,7 +191,8 @@ export class DatabaseProof {
       const open = this.open.keysOf(shown, keysAtOnce).filter(([{ at }]) => Date.now() - at > suspiciousAfterMs);
       if (!table || open.length === 0) continue;
       const found = open.map(([{ key }]) => ({ key, source: 1, destination: 1 }));
-      const { real } = await settle(this.pair, table, found, await this.form, () => barrier(this.pair.source, undefined, signal));
+      const { flow } = this.request;
+      const { real } = await settle(this.pair, table, found, await this.form, () => passBarrier({ flow, signal }, this.pair), flow.from);
       if (real.length > 0) still.add(shown);
       if (real.length > 0) this.differing.add(shown);
     }
@@ -218,7 +221,7 @@ export class DatabaseProof {
   }
 
   private async isEqual(shown: string): Promise<boolean> {
-    const { database, throttle } = this.request;
+    const { database, throttle, flow } = this.request;
     const { signal } = this.closing;
     const request = {
       databases: [database],
@@ -228,6 +231,7 @@ export class DatabaseProof {
       connections: 1,
       throttle,
       tables: [shown],
+      flow,
       signal,
     };
     const { tables } = await this.withPair((pair) => compareRows(request, database, [pair], () => undefined));

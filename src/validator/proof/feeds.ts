@@ -1,4 +1,5 @@
 import type { Side } from '../../postgres/types.ts';
+import type { Flow } from '../types.ts';
 import type { Change } from './change.ts';
 import { type Feed, type FeedConnection, openFeed } from './feed.ts';
 import type { OpenSet } from './open-set.ts';
@@ -9,7 +10,7 @@ export interface FeedConnections {
 }
 type Row = Extract<Change, { readonly kind: 'row' }>;
 
-/** The change feeds of one database: all changes of both sides, and once more those of the destination that nobody replicated. */
+/** The change feeds of one database: all changes of both sides, and once more those that nobody replicated, where changes go to. */
 export interface Feeds {
   /** Errors: why one has ended. */
   refuseEnded(): void;
@@ -21,9 +22,17 @@ export interface Feeds {
 const feedName = 'pgupgrade-proof';
 
 export async function openFeeds(
-  connections: FeedConnections,
-  database: string,
-  slots: { readonly feed: string; readonly local: string },
+  {
+    feeds: connections,
+    database,
+    slots,
+    flow,
+  }: {
+    readonly feeds: FeedConnections;
+    readonly database: string;
+    readonly slots: { readonly feed: string; readonly local: string };
+    readonly flow: Flow;
+  },
   heard: {
     readonly named: (side: Side, change: Row, before: bigint) => void;
     readonly writtenTo: (change: Row) => void;
@@ -31,10 +40,11 @@ export async function openFeeds(
 ): Promise<Feeds> {
   const start = async (side: Side, slot: string, localOnly: boolean, change: (change: Row, before: bigint) => void) =>
     openFeed(await connections[side].open(database, feedName), slot, { localOnly }, change);
+  const to = flow.from === 'source' ? 'destination' : 'source';
   const started = await Promise.allSettled([
     start('source', slots.feed, false, (change, before) => heard.named('source', change, before)),
     start('destination', slots.feed, false, (change, before) => heard.named('destination', change, before)),
-    start('destination', slots.local, true, heard.writtenTo),
+    start(to, slots.local, true, heard.writtenTo),
   ]);
   const all = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const [source, destination, local] = all;
@@ -43,7 +53,8 @@ export async function openFeeds(
     await Promise.all(all.map((feed) => feed.close()));
     throw failed?.reason;
   }
-  const of: Readonly<Record<Side, readonly Feed[]>> = { source: [source], destination: [destination, local] };
+  const of: Record<Side, readonly [Feed, ...Feed[]]> = { source: [source], destination: [destination] };
+  of[to] = [...of[to], local];
   let told = 0n;
   return {
     refuseEnded() {
@@ -53,7 +64,7 @@ export async function openFeeds(
       await Promise.all(of[side].map((feed) => feed.reached(lsn, signal)));
     },
     confirm(open) {
-      for (const [side, [feed]] of Object.entries(of) as [Side, readonly Feed[]][]) feed?.confirm(open.confirmable(side, feed.position));
+      for (const [side, [feed]] of Object.entries(of) as [Side, readonly [Feed]][]) feed.confirm(open.confirmable(side, feed.position));
       // Who wrote is told between two rounds.
       local.confirm(told);
       told = local.position;

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { both, type Pair } from '../pairs.ts';
 import type { CompareRequest, NotCompared, TableVerdict } from '../types.ts';
-import { barrier } from './barrier.ts';
+import { passBarrier } from './barrier.ts';
 import { concluded } from './conclude.ts';
 import { obstacle, obstacles, reasonOf } from './obstacles.ts';
 import { patiently } from './patience.ts';
@@ -62,7 +62,7 @@ export async function compareRows(
   const done = { bytes: 0, rows: 0 };
   const queue = works.flatMap((work) => work.slices.map((slice) => ({ work, slice })));
   const verdicts: TableVerdict[] = [];
-  if (request.live && tables.length > 0) await barrier(first.source, request.slots, request.signal);
+  if (request.live && tables.length > 0) await passBarrier(request, first);
   const conclude = async (pair: Pair, work: Work) => {
     try {
       if (work.failure === undefined) verdicts.push(await concluded(request, database, pair, work, form));

@@ -1,6 +1,6 @@
 import type { Pair } from '../pairs.ts';
 import type { CompareRequest, Differing, TableVerdict } from '../types.ts';
-import { barrier } from './barrier.ts';
+import { passBarrier } from './barrier.ts';
 import { described } from './describe.ts';
 import { drill } from './drill.ts';
 import type { HashForm } from './form.ts';
@@ -38,7 +38,7 @@ export async function concluded(request: CompareRequest, database: string, pair:
   const most = request.rowsPerTable ?? 20;
   const judge = async (found: readonly Candidate[]) => {
     const settled = request.live
-      ? await settle(pair, table, found, form, () => barrier(pair.source, request.slots, request.signal))
+      ? await settle(pair, table, found, form, () => passBarrier(request, pair), request.flow?.from)
       : atRest(found);
     unsettled += settled.unsettled;
     counts = summed(counts, counted(settled.real, table.key.length === 0));

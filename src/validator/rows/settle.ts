@@ -1,4 +1,5 @@
 import { identifier } from '../../postgres/identifiers.ts';
+import type { Side } from '../../postgres/types.ts';
 import type { Pair } from '../pairs.ts';
 import type { Session } from '../session.ts';
 import { type HashForm, rowHash } from './form.ts';
@@ -24,7 +25,7 @@ export interface Settled {
  * Which candidates differ although the source stands still. A round: read the keys on the source, let everything pass that
  * was committed (barrier), read them on the destination. The same unequal pair of row versions in two rounds: the source's
  * version was there before the barrier and the destination has another, which replication can no longer mend. A pair
- * that keeps changing is unsettled, never a difference.
+ * that keeps changing is unsettled, never a difference. `from`: the side that changes come from.
  */
 export async function settle(
   pair: Pair,
@@ -32,14 +33,16 @@ export async function settle(
   found: readonly Candidate[],
   form: HashForm,
   passBarrier: () => Promise<void>,
+  from: Side = 'source',
 ): Promise<Settled> {
   const real: Candidate[] = [];
   const seen = new Map<string, string>();
   let open = found.map((candidate) => candidate.key);
   for (let round = 0; round < rounds && open.length > 0; round++) {
-    const source = await sightings(pair.source, table, open, form);
+    const first = await sightings(pair[from], table, open, form);
     await passBarrier();
-    const destination = await sightings(pair.destination, table, open, form);
+    const second = await sightings(pair[from === 'source' ? 'destination' : 'source'], table, open, form);
+    const [source, destination] = from === 'source' ? [first, second] : [second, first];
     open = open.filter((key) => {
       const text = keyText(key);
       const [a, b] = [source.get(text), destination.get(text)];
