@@ -82,9 +82,9 @@ async function dropSlot(sql: Sql, slot: string): Promise<void> {
   }
 }
 
-/** Is one of them left on either server? */
-export async function hasProofSlots(request: Pick<ProofSlotsRequest, 'postgres' | 'uid'>): Promise<boolean> {
-  const present = await Promise.all([presentOn(request, 'source'), presentOn(request, 'destination')]);
+/** Is one of them left? */
+export async function hasProofSlots(request: Pick<ProofSlotsRequest, 'postgres' | 'uid'>, sides: readonly Side[] = both): Promise<boolean> {
+  const present = await Promise.all(sides.map((side) => presentOn(request, side)));
   return present.some(({ length }) => length > 0);
 }
 

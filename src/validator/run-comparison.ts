@@ -64,6 +64,7 @@ export async function compareForRun(
 ): Promise<void> {
   const request = { ...requestFor(target, live), ...other };
   const began = Date.now();
+  if (live) run.progress({ text: 'Waiting until everything that was committed has arrived on the other side' });
   const verdict = await asMemberOfOwners(
     postgres,
     request.databases,

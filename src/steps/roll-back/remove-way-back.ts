@@ -15,7 +15,7 @@ export const removeWayBack: Step<Pick<Clients, 'target' | 'postgres' | 'secrets'
   async check({ target, postgres }, run) {
     const looks = await lookAtWayBack({ postgres, uid: run.uid, databases: Object.keys(target.databases) });
     const left = looks.filter(({ publication, slot, subscription }) => publication || slot || subscription !== 'none');
-    const proof = await hasProofSlots({ postgres, uid: run.uid });
+    const proof = await hasProofSlots({ postgres, uid: run.uid }, ['source']);
     return left.length > 0 || proof
       ? todo([
           ...left.map(({ name, database }) => `${target.destination}, database ${database}: drop slot and publication ${name}`),
@@ -27,7 +27,10 @@ export const removeWayBack: Step<Pick<Clients, 'target' | 'postgres' | 'secrets'
   async apply(clients, run) {
     const { target, postgres, secrets } = clients;
     await clients.proof.release();
-    await dropProofSlots(await slotsRequest(clients, run));
+    const slots = await slotsRequest(clients, run);
+    await dropProofSlots(slots, ['source']);
+    // What is left on the promoted instance goes with it, and nobody writes there.
+    await dropProofSlots(slots, ['destination']).catch(() => run.signal.throwIfAborted());
     const reading = run.recall<readonly Membership[] | null>('reading', 'validate-live-rollback') ?? [];
     await leaveRoles(await postgres.database('destination', 'postgres'), reading);
     const password = (await secrets.latest(target.secrets['wayback'] ?? '')) ?? '';
