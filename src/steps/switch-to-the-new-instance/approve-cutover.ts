@@ -90,7 +90,7 @@ export const approveCutover: Step<Needs> = {
     await run.record('predicted', { untilCallMs: predicted.untilCallMs, untilWritesMs: predicted.untilWritesMs });
     await run.record('lag', { at: Date.now(), bytes: lag.bytes });
     return todo(await thresholds(clients, run, verdict), {
-      shown: [...figures(lag, predicted, verdict), ...proofLines(proof, verdict), ...(await connected(source))],
+      shown: [...figures(lag, predicted, verdict), ...proofLines(proof, verdict), ...intendedLines(verdict), ...(await connected(source))],
     });
   },
 
@@ -165,8 +165,11 @@ function figures(lag: Lag, predicted: ReturnType<typeof estimate>, verdict: Verd
     `promotion called after about ${seconds(predicted.untilCallMs)} (${predicted.parts.join(', ')})`,
     `writes flow again after about ${seconds(predicted.untilWritesMs)}, with Google’s promotion (minutes; it is not in our hands)`,
     `last validation: ${verdict.rows} rows in ${seconds(verdict.durationMs)}`,
-    ...(verdict.intended ?? []).map((line) => `intended difference: ${line}`),
   ];
+}
+
+function intendedLines({ intended = [] }: VerdictRecord): readonly string[] {
+  return intended.map((line) => `intended difference: ${line}`);
 }
 
 /** Where the rows are not proved already, that is the longest part of the write stop. */
