@@ -1,92 +1,28 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { loadServices } from '../../src/config/load.ts';
-import { targetOf } from '../../src/config/target.ts';
-import type { RunHeader } from '../../src/engine/facts.ts';
-import type { Begun } from '../../src/engine/proof.ts';
-import type { Secrets } from '../../src/gcp/types.ts';
-import { createProofKeeper } from '../../src/keep-proofs.ts';
-import type { OpenClients, OpenedClients } from '../../src/open-clients.ts';
 import { drain } from '../../src/postgres/drain.ts';
 import type { Side } from '../../src/postgres/types.ts';
 import { beginProof, endProof, settleProof } from '../../src/validator/run-proof.ts';
-import { replicationConnections, warmConnections } from '../../src/warm-connections.ts';
-import { application, openPair, type Pair, passwords } from '../support/cutover-pair.ts';
+import { openPair, type Pair } from '../support/cutover-pair.ts';
 import { subscribe } from '../support/pglogical.ts';
+import { begunOf, proofLedger as ledger, proofKeepers } from '../support/proof-keepers.ts';
+import { openTendingWorld } from '../support/tending-world.ts';
 
-const header = { run: 'PG-1', uid: 'abcd1234', service: 'inapp', environment: 'staging', from: 15, to: 17 } as RunHeader;
+const limits = { maxRetainedWal: 1e10 };
 let pair: Pair;
-let open: OpenClients;
-let maxRetainedWal = 1e10;
-const closers: (() => Promise<void>)[] = [];
+let keepers: Awaited<ReturnType<typeof proofKeepers>>;
+const process = () => keepers.process();
 
 beforeAll(async () => {
   pair = await openPair();
   await subscribe(pair);
-  // On Cloud SQL the bot's user is made a member of the owners before.
-  await pair.admin('source', 'inapp', `grant "${application}" to postgres`);
-  await pair.admin('destination', 'inapp', `grant "${application}" to postgres with inherit true, set true`);
-  const service = (await loadServices('services')).get('inapp');
-  if (!service) throw new Error('no service file');
-  const target = targetOf(service, 'staging');
-  const addresses = async (side: Side) => ({ host: pair[side].host, port: pair[side].port, caCertificate: pair[side].serverCa });
-  const secrets: Partial<Secrets> = {
-    latest: async (name) => passwords[name === target.secrets['migration'] ? 'migration' : 'wayback'],
-  };
-  open = (() => {
-    const postgres = pair.bot('proof');
-    const own = (side: Side) => warmConnections(side, addresses, async () => passwords.postgres);
-    const [source, destination] = [own('source'), own('destination')];
-    const feed = (side: Side, user: 'migration' | 'wayback') =>
-      replicationConnections(side, addresses, { user, password: async () => passwords[user] });
-    const opened: Partial<OpenedClients> = {
-      clients: {
-        target: {
-          ...target,
-          databases: { inapp: target.databases['inapp'] ?? { schemas: [], owner: '' } },
-          validation: { ...target.validation, proof: { maxRetainedWal, throttle: 100 } },
-        },
-        postgres,
-        secrets: secrets as Secrets,
-      } as unknown as OpenedClients['clients'],
-      proofConnections: {
-        factories: { source, destination },
-        feeds: { source: feed('source', 'migration'), destination: feed('destination', 'wayback') },
-      },
-      close: async () => {
-        await Promise.all([source.close(), destination.close()]);
-      },
-    };
-    return opened as OpenedClients;
-  }) as OpenClients;
+  keepers = await proofKeepers(pair, limits);
 }, 120_000);
 afterAll(async () => {
-  for (const close of closers) await close();
+  await keepers?.close();
   await pair?.close();
 });
 
-/** A process that keeps proofs, and what its steps see. */
-function process() {
-  const keeper = createProofKeeper(open);
-  const opened = open(header, {} as never);
-  closers.push(() => keeper.keepOnly(new Set()));
-  return { keeper, clients: { ...opened.clients, proof: keeper.of(header, opened) } };
-}
-function ledger() {
-  const records = new Map<string, unknown>();
-  return {
-    uid: header.uid,
-    leg: 'upgrade',
-    signal: new AbortController().signal,
-    record: async (key: string, value: unknown) => void records.set(key, value),
-    recall: <T>(key: string) => records.get(key) as T | undefined,
-  };
-}
-const begunOf = (run: ReturnType<typeof ledger>): Begun => {
-  const record = run.recall<{ readonly since: number; readonly prints?: Begun['prints'] }>('proof');
-  if (!record?.prints) throw new Error(JSON.stringify(record));
-  return { header, leg: 'upgrade', step: 'validate-live', since: record.since, prints: record.prints, kept: undefined };
-};
 const caughtUp = async () => {
   const [row] = await pair.admin('source', 'inapp', 'select pg_current_wal_insert_lsn()::text as lsn');
   await drain(pair.bot('drain'), { lsn: String(row?.['lsn']), deadlineAt: undefined, signal: new AbortController().signal });
@@ -152,13 +88,13 @@ describe('a proof between processes', () => {
     const [one, run] = [process(), ledger()];
     await beginProof(one.clients, run);
     const begun = begunOf(run);
-    maxRetainedWal = 1;
+    limits.maxRetainedWal = 1;
     await one.keeper.keepOnly(new Set());
     await write(`insert into campaign (customer_id, name) select 1, repeat('x', 100) from generate_series(1, 1000)`);
     expect(await one.keeper.keep(begun, true)).toMatchObject({
       lost: expect.stringMatching(/^its slots kept .* of WAL on the \w+, more than validation.proof.maxRetainedWal/),
     });
-    maxRetainedWal = 1e10;
+    limits.maxRetainedWal = 1e10;
     expect(await slotsLeft()).toEqual([]);
     expect(await pair.admin('source', 'postgres', `select from pg_replication_slots where plugin = 'pglogical_output'`)).toHaveLength(2);
   });
@@ -180,7 +116,44 @@ describe('a proof between processes', () => {
   });
 });
 
-async function slotsLeft(): Promise<unknown[]> {
-  const of = (side: Side) => pair.admin(side, 'postgres', `select slot_name from pg_replication_slots where slot_name ~ '^pgupgrade'`);
-  return [...(await of('source')), ...(await of('destination'))];
+test('on the way back changes flow the other way: the new instance is watched for them, the old one for who else writes', async () => {
+  const world = await openTendingWorld(
+    `create table note (id int primary key, text text); insert into note select g, 'n' || g from generate_series(1, 100) g`,
+  );
+  const others = await proofKeepers(world.pair, { maxRetainedWal: 1e10 });
+  try {
+    const one = others.process();
+    const run = ledger('rollback');
+    await beginProof(one.clients, run);
+    expect(await slotsLeft(world.pair, 'local')).toEqual([{ slot_name: 'pgupgrade_local_abcd1234', side: 'source' }]);
+    const begun = begunOf(run);
+    expect(await one.keeper.keep(begun, true)).toMatchObject({ problems: [] });
+    await world.onNew(`update note set text = 'moved' where id <= 3`);
+    await expect.poll(() => world.sum('source', 'note'), { timeout: 10_000 }).toEqual(await world.sum('destination', 'note'));
+    expect(await settleProof(one.clients, run)).toMatchObject({
+      keys: expect.toSatisfy((keys: number) => keys >= 3),
+      compare: { inapp: [] },
+    });
+    await world.pair.admin('source', 'inapp', `update note set text = 'written behind its back' where id = 50`);
+    await vi.waitFor(async () =>
+      expect((await one.keeper.keep(begun, true))?.problems).toEqual([
+        expect.stringMatching(/^somebody else than the replication wrote to public.note/),
+      ]),
+    );
+    expect(await settleProof(one.clients, run)).toMatchObject({ compare: { inapp: ['public.note'] } });
+    await endProof(one.clients, run, 'the test ends');
+    expect(await slotsLeft(world.pair, 'proof')).toEqual([]);
+  } finally {
+    await others.close();
+    await world.pair.close();
+  }
+}, 120_000);
+
+async function slotsLeft(of = pair, kind = '(proof|local)'): Promise<unknown[]> {
+  const on = async (side: Side) =>
+    (await of.admin(side, 'postgres', `select slot_name from pg_replication_slots where slot_name ~ '^pgupgrade_${kind}_'`)).map((row) => ({
+      ...row,
+      side,
+    }));
+  return [...(await on('source')), ...(await on('destination'))];
 }
