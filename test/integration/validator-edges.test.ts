@@ -29,6 +29,11 @@ const schema = [
   `create type mood as enum ('sad', 'ok')`,
   'create table moody (id int primary key, m mood)',
   `insert into moody values (1, 'sad'), (2, 'ok')`,
+  'create schema private',
+  'create type private.pair as (n int, t text)',
+  `create type private.state as enum ('on', 'off')`,
+  'create table typed (id int primary key, p private.pair, s private.state)',
+  `insert into typed values (1, (2, 'x'), 'on')`,
   'create table secret (id int primary key, owner text)',
   `insert into secret values (1, 'clerk'), (2, 'somebody')`,
   'alter table secret enable row level security',
@@ -41,7 +46,7 @@ const schema = [
   'create table of_extension (id int)',
   'alter extension citext add table of_extension',
   'grant usage on schema public to clerk',
-  'grant select on computed, secret, parent, child, moody, no_rows, no_columns, alike, broad to clerk',
+  'grant select on computed, secret, parent, child, moody, no_rows, no_columns, alike, broad, typed to clerk',
   'create table hidden (id int)',
   'create sequence hidden_sequence',
 ];
@@ -72,7 +77,7 @@ describe('odd tables', () => {
     const verdict = await world.compare();
     expect([verdict.objects, verdict.tables.filter((table) => !table.equal)]).toEqual([[], []]);
     expect(verdict.equal).toBe(true);
-    expect(verdict.tables).toHaveLength(names.length + 10);
+    expect(verdict.tables).toHaveLength(names.length + 11);
     expect(verdict.notCompared.map(({ object, obstacle }) => [object, obstacle])).toEqual([
       ['public.abroad', false],
       ['public.of_extension', false],
@@ -128,7 +133,7 @@ describe('odd tables', () => {
   });
 });
 
-test('what may not be read, or only in part, is named and never equal; the rest is compared', async () => {
+test('what may not be read, or only in part, is named and never equal; the rest is compared, also where its types may not be named', async () => {
   const ended = await cli.start(['validate', '--source', world.dsn('source'), '--destination', clerksAddress(), '--json']).ended;
   expect(ended.code).toBe(2);
   const verdict = JSON.parse(ended.stdout);
@@ -141,7 +146,7 @@ test('what may not be read, or only in part, is named and never equal; the rest 
     '"Capitals"."Capitals"': 'on the destination clerk has no USAGE on schema Capitals.',
   });
   expect(verdict.tables.map(({ table, equal }: { table: string; equal: boolean }) => [table, equal])).toEqual(
-    ['alike', 'broad', 'child', 'computed', 'moody', 'no_columns', 'no_rows', 'parent'].map((table) => [`public.${table}`, true]),
+    ['alike', 'broad', 'child', 'computed', 'moody', 'no_columns', 'no_rows', 'parent', 'typed'].map((table) => [`public.${table}`, true]),
   );
 });
 

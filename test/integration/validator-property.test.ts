@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { compareBatches, forgottenTypes } from '../support/validator-batch.ts';
+import { compareBatch, compareBatches, forgottenTypes } from '../support/validator-batch.ts';
+import { isOfParts } from '../support/validator-values.ts';
 import { type ClusterWorld, openWorld, turned } from '../support/validator-world.ts';
 
 let world: ClusterWorld;
@@ -18,6 +19,12 @@ describe('random tables of all types, equal but for one change each', () => {
     expect(wrong).toEqual([]);
     expect(differing).toBeGreaterThanOrEqual(200);
     expect(equal).toBeGreaterThan(20);
+  });
+
+  test('what is hashed part by part is told apart: bounds, dimensions, NULLs, no value and a row of NULLs, fields that changed places', async () => {
+    const { differing, wrong } = await compareBatch(world, 150, 1_206, isOfParts);
+    expect(wrong).toEqual([]);
+    expect(differing).toBeGreaterThanOrEqual(100);
   });
 
   test('no type of either server is left out', async () => {

@@ -1,12 +1,17 @@
-import { identifier } from '../../postgres/identifiers.ts';
+import { identifier, literal } from '../../postgres/identifiers.ts';
+import { hashed, items, textHash } from './exact.ts';
 
-/** A column as one server describes it. */
+/** A column, or a field of a composite type, as one server describes it. */
 export interface Column {
   readonly name: string;
   /** With its modifier, schema-qualified where it is not a built-in: `character varying(20)`, `public.status`. */
   readonly type: string;
   /** pg_type.oid; below 16384 the same type on every server. */
   readonly typeId: number;
+  /** Of a composite type, in their order. */
+  readonly fields?: readonly Column[];
+  /** Of an enum, in their order. */
+  readonly labels?: readonly string[];
 }
 
 /**
@@ -15,50 +20,20 @@ export interface Column {
  */
 export type HashForm = 'record' | 'text' | 'bytes';
 
-const textHash = (value: string, place: number) => `hashtextextended(${value} collate "C", ${place})`;
-
-/**
- * Types with a hash function that tells all their values apart, by pg_type.oid; `place` makes each column's hash another one.
- * Text is taken byte by byte: a nondeterministic collation would hash its sort key.
- */
-const hashed: Readonly<Record<number, (value: string, place: number) => string>> = {
-  16: (value, place) => `hashint4extended(${value}::int, ${place})`, // boolean
-  // hashint8 folds 64 bits into 32, so that 1 and 4294967296 hash alike; as a seed the whole number counts.
-  20: (value, place) => `hashint4extended(${place}, ${value})`, // bigint
-  21: (value, place) => `hashint2extended(${value}, ${place})`, // smallint
-  23: (value, place) => `hashint4extended(${value}, ${place})`, // integer
-  25: textHash, // text
-  26: (value, place) => `hashoidextended(${value}, ${place})`, // oid
-  1043: textHash, // varchar
-  2950: (value, place) => `uuid_hash_extended(${value}, ${place})`, // uuid
-};
-
-/**
- * Types that are hashed as items of a record: as they are where the type's own hash is exact, else by the bytes of the wire
- * format (-0 = 0, blanks of char(n), and times and LSNs, which are folded like bigint).
- */
-const items: Readonly<Record<number, (value: string) => string>> = {
-  ...Object.fromEntries([17, 18, 19, 650, 774, 829, 869, 1082].map((typeId) => [typeId, (value: string) => value])), // bytea "char" name cidr macaddr8 macaddr inet date
-  700: (value) => `float4send(${value})`,
-  701: (value) => `float8send(${value})`,
-  1042: (value) => `bpcharsend(${value})`,
-  1083: (value) => `time_send(${value})`,
-  1114: (value) => `timestamp_send(${value})`,
-  1184: (value) => `timestamptz_send(${value})`,
-  1266: (value) => `timetz_send(${value})`,
-  3220: (value) => `pg_lsn_send(${value})`,
-};
-
 /** A column that both sides have. */
 export interface SharedColumn {
   readonly name: string;
   readonly type: string;
   /**
-   * The built-in type by whose exact hash it is hashed. Absent: by its text, as everything that users make, and what hashes unequal
-   * values alike or equal ones apart: arrays (hashed without their dimensions), enums and composites (hashed by oid), numeric and
-   * jsonb (1.0 = 1.00), interval ('1 mon' = '30 days').
+   * The built-in type by whose exact hash it is hashed. Absent, also without fields and labels: by its text, as most of what users make,
+   * and what hashes unequal values alike or equal ones apart: enums and what contains them (hashed by oid), numeric and jsonb
+   * (1.0 = 1.00), interval ('1 mon' = '30 days').
    */
   readonly exactAs?: number;
+  /** Of a composite type that has the same ones in the same order on both sides: it is hashed by them, in the order of their names. */
+  readonly fields?: readonly SharedColumn[];
+  /** Labels that an enum has on both sides. */
+  readonly labels?: readonly string[];
 }
 
 /** Columns of both, in the order of their names; a column of different types is compared by its text. */
@@ -67,11 +42,27 @@ export function sharedColumns(source: readonly Column[], destination: readonly C
   return source
     .flatMap((column) => {
       const other = others.get(column.name);
-      return other ? [{ name: column.name, type: column.type, ...(isExact(column, other) ? { exactAs: column.typeId } : {}) }] : [];
+      return other ? [{ name: column.name, type: column.type, ...sharedHash(column, other) }] : [];
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+function sharedHash(column: Column, other: Column): Partial<SharedColumn> {
+  if (isExact(column, other)) return { exactAs: column.typeId };
+  if (column.type !== other.type) return {};
+  const labels = column.labels?.filter((label) => other.labels?.includes(label)) ?? [];
+  if (labels.length > 0 && labels.length <= mostLabels) return { labels };
+  const { fields = [] } = column;
+  if (fields.length > 0 && declared(fields) === declared(other.fields ?? [])) return { fields: sharedColumns(fields, other.fields ?? []) };
+  return {};
+}
+
+function declared(fields: readonly Column[]): string {
+  return JSON.stringify(fields.map(({ name, type }) => [name, type]));
+}
+
+/** A value is laid beside one label after the other: with more of them its text is cheaper. */
+const mostLabels = 10;
 const bpchar = 1042;
 
 function isExact({ type, typeId }: Column, other: Column): boolean {
@@ -107,20 +98,51 @@ export function rowHash(columns: readonly SharedColumn[], form: HashForm, seed =
   }
 }
 
+/** As many columns as a table may have: an expression of more is too deep for the server's stack. */
+const mostHashes = 1_600;
+
 /** A record costs more than a function a column (measured: two integers 205 ns a row, 90 so), so that only the rest goes into one. */
 function recordHashes(columns: readonly SharedColumn[]): string[] {
   const inRecord: string[] = [];
-  const hashes = columns.flatMap((column, i) => {
-    const [value, place] = [inTable(column), i + 1];
-    const item = column.exactAs === undefined ? undefined : items[column.exactAs];
-    if (item) {
-      inRecord.push(item(value));
-      return [];
-    }
-    const own = column.exactAs === undefined ? undefined : hashed[column.exactAs];
-    return `coalesce(${own ? own(value, place) : textHash(`${value}::text`, place)}, ${place})`;
-  });
+  const hashes: string[] = [];
+  const byField = columns.reduce((sum, column) => sum + leaves(column), 0) <= mostHashes;
+  let last = columns.length;
+  const take = (column: SharedColumn, value: string, place: number, absent = String(place)) => {
+    const item = itemOf(column);
+    if (item) inRecord.push(item(value));
+    else if (column.fields && byField) takeFields(column.type, column.fields, value, place);
+    else hashes.push(`coalesce(${ownHash(column, value, place)}, ${absent})`);
+  };
+  const takeFields = (type: string, fields: readonly SharedColumn[], value: string, place: number) => {
+    // No NULL is ROW(NULL, …), but both have fields that are NULL. The branch that is never taken makes it an error, and not
+    // a field that goes unseen, if the type has got another number of fields since it was looked at.
+    const shape = `case when false then row(${fields.map(() => 'null').join(', ')})::${type} end`;
+    const absent = `hashint4extended(num_nonnulls(${value}, ${shape}), ${place})`;
+    // A field that is NULL where the whole is tells it at no cost for the others.
+    const bearer = fields.find((field) => !itemOf(field) && !field.fields);
+    if (!bearer) hashes.push(absent);
+    for (const field of fields) take(field, `(${value}).${identifier(field.name)}`, ++last, field === bearer ? absent : undefined);
+  };
+  for (const [i, column] of columns.entries()) take(column, inTable(column), i + 1);
   return inRecord.length > 0 ? [...hashes, `hash_record_extended(row(${inRecord.join(', ')}), 0)`] : hashes;
+}
+
+function leaves({ fields }: SharedColumn): number {
+  return fields ? fields.reduce((sum, field) => sum + leaves(field), 1) : 1;
+}
+
+function itemOf({ exactAs }: SharedColumn): ((value: string) => string) | undefined {
+  return exactAs === undefined ? undefined : items[exactAs];
+}
+
+function ownHash({ exactAs, type, labels }: SharedColumn, value: string, place: number): string {
+  const own = exactAs === undefined ? undefined : hashed[exactAs];
+  if (own) return own(value, place);
+  const byText = textHash(`${value}::text`, place);
+  if (!labels) return byText;
+  // The same hash as the text's, computed once for each label: the output function looks each value up in the catalogue.
+  const known = labels.map((label) => `when ${literal(label)}::${type} then ${textHash(literal(label), place)}`);
+  return `case ${value} ${known.join(' ')} else ${byText} end`;
 }
 
 function inTable({ name }: SharedColumn): string {

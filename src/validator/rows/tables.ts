@@ -3,6 +3,7 @@ import { notOfExtension, shownName, userSchema } from '../names.ts';
 import type { Session } from '../session.ts';
 import type { NotCompared } from '../types.ts';
 import { type Column, type SharedColumn, sharedColumns } from './form.ts';
+import { madeTypes } from './made-types.ts';
 
 interface Found extends Record<string, unknown> {
   readonly schema: string;
@@ -42,7 +43,9 @@ export interface TableFilter {
 
 /** Every table with rows of its own in one database, also those that this session may not read. */
 export async function tablesOf(session: Session, filter: TableFilter): Promise<readonly Found[]> {
-  return (await session.query<Found>(query)).filter((table) => chosen(filter, table.schema, table.name));
+  const found = (await session.query<Found>(query)).filter((table) => chosen(filter, table.schema, table.name));
+  const described = await madeTypes(session);
+  return found.map((table) => ({ ...table, columns: table.columns.map(described) }));
 }
 
 const notItsOwn = {
