@@ -24,6 +24,8 @@ export interface Cluster {
   /** Sets server settings (`null`: back to the default) and restarts if `restart`. */
   configure(settings: Readonly<Record<string, string | null>>, restart: boolean): Promise<void>;
   restart(): Promise<void>;
+  /** Kills its postmaster (SIGKILL) and leaves it down until it is restarted. One that is killed by its pid comes back by itself. */
+  crash(): Promise<void>;
   /** Cloud SQL's settings.ipConfiguration.sslMode; in force for new connections when it resolves. */
   setSslMode(mode: 'ALLOW_UNENCRYPTED_AND_ENCRYPTED' | 'ENCRYPTED_ONLY' | 'TRUSTED_CLIENT_CERTIFICATE_REQUIRED'): Promise<void>;
   /** Signs a client certificate of role `commonName` is free text here, as with Cloud SQL. */

@@ -25,7 +25,11 @@ interface Pod {
   readonly process: ChildProcess;
   readonly generation: number;
   ready: boolean;
-  ending: boolean;
+  phase: 'Pending' | 'Running';
+  /** Once it is deleted: what the API shows of that until the pod is gone. */
+  deletion: { readonly deletionTimestamp: string; readonly deletionGracePeriodSeconds: number } | undefined;
+  /** Its node has lost contact. */
+  lost: boolean;
 }
 /** Where a pod finds the server that its settings name; what the Cloud SQL connector does for a real pod. */
 export type Resolve = (environment: Readonly<Record<string, string>>) => { readonly host: string; readonly port: number };
@@ -60,12 +64,13 @@ export function createDeployments(options: {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: [],
     });
-    const pod: Pod = { process, generation: deployment.generation, ready: false, ending: false };
+    const pod: Pod = { process, generation: deployment.generation, ready: false, phase: 'Pending', deletion: undefined, lost: false };
     deployment.pods.set(name, pod);
     process.on('message', (message: PodMessage) => {
       if (!pod.ready && (message.type === 'connected' || message.type === 'failed')) {
         // Ready is what its probe would say: it runs and has tried its database.
-        pod.ready = true;
+        pod.phase = 'Running';
+        pod.ready = !pod.lost;
         reconcile(deployment);
       }
       options.ledger.hear(`${deployment.namespace}/${name}`, message);
@@ -74,18 +79,25 @@ export function createDeployments(options: {
       deployment.pods.delete(name);
       options.ledger.ended(`${deployment.namespace}/${name}`);
       for (const tell of changed) tell();
-      if (!pod.ending) reconcile(deployment);
+      if (!pod.deletion) reconcile(deployment);
     });
   }
 
   function end(pod: Pod): void {
-    pod.ending = true;
+    const { graceMs } = options;
+    pod.deletion ??= {
+      // As the API server writes it: when the grace is over, in whole seconds.
+      deletionTimestamp: new Date(Date.now() + graceMs).toISOString().replace(/\.\d+/, ''),
+      deletionGracePeriodSeconds: Math.ceil(graceMs / 1000),
+    };
+    // Nobody on its node hears of it.
+    if (pod.lost) return;
     pod.process.kill('SIGTERM');
-    setTimeout(() => pod.process.kill('SIGKILL'), options.graceMs).unref();
+    setTimeout(() => pod.process.kill('SIGKILL'), graceMs).unref();
   }
 
   function reconcile(deployment: Deployment): void {
-    const living = [...deployment.pods.values()].filter((pod) => !pod.ending);
+    const living = [...deployment.pods.values()].filter((pod) => !pod.deletion);
     const current = living.filter((pod) => pod.generation === deployment.generation);
     for (let missing = deployment.replicas - current.length; missing > 0; missing -= 1) start(deployment);
     for (const pod of current.slice(deployment.replicas)) end(pod);
@@ -118,6 +130,19 @@ export function createDeployments(options: {
       deployment.generation += 1;
       reconcile(deployment);
     },
+    /**
+     * The pod's node loses contact, or is found again. Lost, it runs on and is not ready; deleted, it stays on the list as
+     * Terminating and writes, without a grace, until it is found. Gives whether there is such a pod.
+     */
+    lose(deployment: Deployment, name: string, lost: boolean): boolean {
+      const pod = deployment.pods.get(name);
+      if (!pod) return false;
+      pod.lost = lost;
+      pod.ready = pod.phase === 'Running' && !lost;
+      if (pod.deletion) end(pod);
+      else reconcile(deployment);
+      return true;
+    },
     onChange(tell: () => void): () => void {
       changed.add(tell);
       return () => changed.delete(tell);
@@ -133,6 +158,7 @@ export function createDeployments(options: {
             new Promise<void>((resolve) => {
               if (pod.process.exitCode !== null || pod.process.signalCode !== null) return resolve();
               pod.process.once('exit', () => resolve());
+              pod.lost = false;
               end(pod);
             }),
         ),

@@ -16,7 +16,7 @@ function metadata(deployment: Deployment) {
 }
 
 function living(deployment: Deployment) {
-  return [...deployment.pods.values()].filter((pod) => !pod.ending);
+  return [...deployment.pods.values()].filter((pod) => !pod.deletion);
 }
 
 export function deploymentObject(deployment: Deployment) {
@@ -66,9 +66,9 @@ export function podList(deployments: readonly Deployment[]) {
           name,
           namespace: deployment.namespace,
           labels: { app: deployment.name },
-          ...(pod.ending ? { deletionTimestamp: new Date().toISOString() } : {}),
+          ...pod.deletion,
         },
-        status: { phase: pod.ready ? 'Running' : 'Pending' },
+        status: { phase: pod.phase, conditions: [{ type: 'Ready', status: pod.ready ? 'True' : 'False' }] },
       })),
     ),
   };

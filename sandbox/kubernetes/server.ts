@@ -23,7 +23,10 @@ interface EnvironmentPatch {
   readonly $patch?: 'delete';
 }
 
-/** The few paths that stopping, switching and starting needs, and the feature flags under /_flipper. Bearer token demanded. */
+/**
+ * The few paths that stopping, switching and starting needs. Bearer token demanded, but not by what is the sandbox's own: the
+ * feature flags under /_flipper, and /_nodes/<namespace>/<pod>, where `lost` or `found` (PUT) says what became of that pod's node.
+ */
 export function createKubernetesServer(options: {
   readonly port: number;
   readonly token: string;
@@ -110,6 +113,16 @@ export function createKubernetesServer(options: {
     response.writeHead(200, { 'content-type': 'text/plain' }).end(options.flags.get(name) ?? 'off');
   }
 
+  function nodes(request: IncomingMessage, response: ServerResponse, namespace: string, pod: string, body: string): void {
+    const known = options.deployments.list().find((one) => one.namespace === namespace && one.pods.has(pod));
+    const said = request.method !== 'PUT' || body === 'lost' || body === 'found';
+    if (known && said && request.method === 'PUT') options.deployments.lose(known, pod, body === 'lost');
+    const state = known?.pods.get(pod)?.lost ? 'lost' : 'found';
+    response
+      .writeHead(!known ? 404 : said ? 200 : 400, { 'content-type': 'text/plain' })
+      .end(known && said ? state : 'no such pod or state');
+  }
+
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -117,6 +130,8 @@ export function createKubernetesServer(options: {
     const url = new URL(request.url ?? '/', base);
     const flag = /^\/_flipper\/(\w+)$/.exec(url.pathname)?.[1];
     if (flag) return flipper(request, response, flag, body);
+    const [, namespace, pod] = /^\/_nodes\/([^/]+)\/([^/]+)$/.exec(url.pathname) ?? [];
+    if (namespace !== undefined && pod !== undefined) return nodes(request, response, namespace, pod, body);
     log.push(`${request.method} ${url.pathname}${url.search}`);
     try {
       const object = answer(request, url, body);

@@ -89,6 +89,7 @@ export async function openCluster(request: ClusterRequest): Promise<OwnedCluster
         await reload();
       }),
     restart: () => inTurn(restart),
+    crash: () => inTurn(postmaster.crash),
     async clientCertificate(commonName) {
       const signed = await authority.sign({ commonName, days: 3650 });
       return { ...signed, ...describeCertificate(signed.certificate) };

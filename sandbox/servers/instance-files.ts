@@ -55,12 +55,12 @@ export async function lastWords(log: string, offset: number): Promise<string> {
   try {
     const length = Math.max(0, (await sizeOf(log)) - offset);
     const { buffer } = await handle.read(Buffer.alloc(length), 0, length, offset);
-    // Our own knocking is refused with a FATAL too; that is not why it did not start.
+    // Our own knocking is refused with a FATAL too, and children of a killed postmaster end with one: that is not why it did not start.
     const lines = buffer
       .toString('utf8')
       .trim()
       .split('\n')
-      .filter((line) => !line.includes('FATAL:  the database system is '));
+      .filter((line) => !/FATAL: {2}(the database system is |terminating )/.test(line));
     const from = lines.findLastIndex((line) => /FATAL:|PANIC:/.test(line));
     const words = lines.slice(from).filter((line) => from < 0 || /FATAL:|PANIC:|DETAIL:|HINT:/.test(line));
     return words

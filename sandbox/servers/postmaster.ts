@@ -11,6 +11,8 @@ export interface Postmaster {
   /** Starts and waits until it answers. Throws with the server's last words if it will not. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** SIGKILL; it stays down. */
+  crash(): Promise<void>;
   signal(signal: NodeJS.Signals): void;
 }
 
@@ -88,6 +90,11 @@ export function openPostmaster(request: PostmasterRequest): Postmaster {
         ['SIGQUIT', 10_000],
         ['SIGKILL', 10_000],
       ]);
+    },
+    async crash() {
+      wanted = false;
+      await starting?.catch(() => undefined);
+      await daemon?.stop([['SIGKILL', 10_000]]);
     },
     signal: (signal) => {
       if (daemon?.running()) process.kill(daemon.pid, signal);

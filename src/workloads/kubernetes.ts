@@ -45,7 +45,7 @@ export function createKubernetes(guard: () => Promise<void>) {
     });
   }
 
-  async function podsOf(deployment: V1Deployment, at: Deployment): Promise<readonly string[]> {
+  async function podsOf(deployment: V1Deployment, at: Deployment): Promise<readonly { readonly name: string; readonly ending: boolean }[]> {
     const { core } = await apis();
     const labels = Object.entries(deployment.spec?.selector.matchLabels ?? {});
     const labelSelector = labels.map(([key, value]) => `${key}=${value}`).join(',');
@@ -54,7 +54,7 @@ export function createKubernetes(guard: () => Promise<void>) {
     });
     // Ending pods still write: only those that have ended do not count.
     const alive = pods.items.filter((pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed');
-    return alive.map((pod) => pod.metadata?.name ?? '');
+    return alive.map(({ metadata }) => ({ name: metadata?.name ?? '', ending: metadata?.deletionTimestamp !== undefined }));
   }
 
   async function undoneBy(deployment: V1Deployment, at: Deployment): Promise<readonly string[]> {
@@ -83,10 +83,11 @@ export function createKubernetes(guard: () => Promise<void>) {
   return {
     async observe(at: Deployment): Promise<WorkloadState> {
       const deployment = await read(at);
-      const [{ length: pods }, reasons] = await Promise.all([podsOf(deployment, at), undoneBy(deployment, at)]);
+      const [pods, reasons] = await Promise.all([podsOf(deployment, at), undoneBy(deployment, at)]);
       return {
         replicas: deployment.spec?.replicas ?? 1,
-        pods,
+        pods: pods.length,
+        ending: pods.filter(({ ending }) => ending).length,
         ready: deployment.status?.readyReplicas ?? 0,
         settings: settingsOf(deployment),
         undoneBy: reasons,
@@ -116,17 +117,12 @@ export function createKubernetes(guard: () => Promise<void>) {
         // It was scaled before this call: somebody else has asked for more since. More than what is started is no harm.
         if (replicas === 0 && (deployment.spec?.replicas ?? 1) > 0) throw putBack(deployment, at, replicas);
         const alive = await podsOf(deployment, at);
-        const pods = alive.length;
+        // Nobody waits for one that is ending where others are started: it may be on a node that is lost, and the writes are off.
+        const pods = replicas === 0 ? alive.length : alive.filter(({ ending }) => !ending).length;
         const current = deployment.status?.observedGeneration === deployment.metadata?.generation;
         if (current && pods === replicas && (deployment.status?.readyReplicas ?? 0) === replicas) return;
         if (Date.now() > until)
-          throw new NeedsHuman(
-            'workloads.slow',
-            `${at.namespace}/${at.name} has ${pods} pods, ${deployment.status?.readyReplicas ?? 0} ready, after ${Math.round(options.timeoutMs / 1000)} s; ${replicas} were asked for${alive.length > replicas ? ` (${alive.slice(0, 5).join(', ')})` : ''}.`,
-            {
-              remedy: `Look at kubectl -n ${at.namespace} get pods, then press Retry.`,
-            },
-          );
+          throw tooSlow(deployment, at, { replicas, alive: alive.map(({ name }) => name), afterMs: options.timeoutMs });
         await new Promise((resolve) => setTimeout(resolve, settleLookMs));
       }
     },
@@ -154,6 +150,21 @@ function putBack(deployment: V1Deployment, at: Deployment, replicas: number): Ne
     'workloads.put-back',
     `${at.namespace}/${at.name} was scaled to ${replicas} replicas, and somebody else asks for ${deployment.spec?.replicas ?? 1} again${last === undefined ? '' : ` (${last})`}.`,
     { remedy: 'Suspend whatever scales it (an autoscaler, a GitOps controller, a script), then press Retry.' },
+  );
+}
+
+/** Which pods there are, where they are too many: one that does not end is looked for on its node. */
+function tooSlow(
+  deployment: V1Deployment,
+  { namespace, name }: Deployment,
+  { replicas, alive, afterMs }: { readonly replicas: number; readonly alive: readonly string[]; readonly afterMs: number },
+): NeedsHuman {
+  const ready = deployment.status?.readyReplicas ?? 0;
+  const names = alive.length > replicas ? ` (${alive.slice(0, 5).join(', ')})` : '';
+  return new NeedsHuman(
+    'workloads.slow',
+    `${namespace}/${name} has ${alive.length} pods, ${ready} ready, after ${Math.round(afterMs / 1000)} s; ${replicas} were asked for${names}.`,
+    { remedy: `Look at kubectl -n ${namespace} get pods, then press Retry.` },
   );
 }
 

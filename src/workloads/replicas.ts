@@ -28,7 +28,8 @@ export async function lookAtReplicas(workloads: Workloads, wanted: readonly Want
       continue;
     }
     undoneBy.push(...seen.undoneBy);
-    if (seen.replicas !== replicas || seen.pods !== replicas || seen.ready !== replicas)
+    const pods = replicas === 0 ? seen.pods : seen.pods - seen.ending;
+    if (seen.replicas !== replicas || pods !== replicas || seen.ready !== replicas)
       changes.push(`${name}: ${seen.replicas} → ${replicas} replicas`);
   }
   return { changes, byHand, undoneBy };

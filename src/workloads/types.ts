@@ -4,6 +4,8 @@ export interface WorkloadState {
   readonly replicas: number;
   /** Pods that exist, those that are ending included. */
   readonly pods: number;
+  /** Of them, those that were told to end. */
+  readonly ending: number;
   readonly ready: number;
   /** The settings (environment variables) of its containers that have a plain value. */
   readonly settings: Readonly<Record<string, string>>;
@@ -22,7 +24,7 @@ export interface Workloads {
   /** What its deployment asks for, without a look at its pods: one request where `observe` makes four. */
   wanted(name: string): Promise<Pick<WorkloadState, 'replicas' | 'settings'> | undefined>;
   scale(name: string, replicas: number): Promise<void>;
-  /** Until no pod is left (or exactly `replicas` are ready). */
+  /** Until no pod is left, or exactly `replicas` are ready; those that are ending may be left then. */
   settled(name: string, replicas: number, options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<void>;
   /** Changes settings, which restarts its pods; `null` removes one. Does not wait. */
   set(name: string, settings: Readonly<Record<string, string | null>>): Promise<void>;

@@ -76,7 +76,7 @@ const workloads: Workloads = {
   driver: () => 'kubernetes',
   async observe(name): Promise<WorkloadState> {
     const { replicas, settings } = states.get(name) ?? { replicas: 0, settings: {} };
-    return { replicas, pods: replicas, ready: replicas, settings, undoneBy: [] };
+    return { replicas, pods: replicas, ending: 0, ready: replicas, settings, undoneBy: [] };
   },
   wanted: async (name) => states.get(name),
   async scale(name, replicas) {

@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from 'node:net';
 
 /** A fact as a worker sends it to Redis, before it is in the log. */
 export interface SentFact {
-  readonly type: 'step.started' | 'step.done' | 'fact.recorded' | 'promotion.called';
+  readonly type: 'step.started' | 'step.done' | 'step.undone' | 'fact.recorded' | 'promotion.called';
   /** '' for `promotion.called`, which names none. */
   readonly step: string;
   /** Of `fact.recorded`. */
@@ -19,7 +19,7 @@ export interface FactTap {
 }
 
 const facts =
-  /"type":"(?:(step\.started|step\.done)","step":"([a-z-]+)"|(fact\.recorded)","step":"([a-z-]+)","key":"([^"]*)"|(promotion\.called)")/g;
+  /"type":"(?:(step\.started|step\.done|step\.undone)","step":"([a-z-]+)"|(fact\.recorded)","step":"([a-z-]+)","key":"([^"]*)"|(promotion\.called)")/g;
 /** Longer than what any of these begins with, so that a fact that came in two pieces is seen. */
 const tailLength = 200;
 
@@ -82,7 +82,7 @@ export async function factTap(url: string, hear: (fact: SentFact) => Heard): Pro
 }
 
 function sent([, ofStep, step, recorded, ofRecord, key]: RegExpMatchArray): SentFact {
-  if (ofStep === 'step.started' || ofStep === 'step.done') return { type: ofStep, step: step ?? '', key: '' };
+  if (ofStep === 'step.started' || ofStep === 'step.done' || ofStep === 'step.undone') return { type: ofStep, step: step ?? '', key: '' };
   if (recorded) return { type: 'fact.recorded', step: ofRecord ?? '', key: key ?? '' };
   return { type: 'promotion.called', step: '', key: '' };
 }

@@ -1,12 +1,15 @@
+import type { Redis } from 'ioredis';
 import pg from 'pg';
 import type { Cluster } from '../../sandbox/types.ts';
 import type { World } from '../../sandbox/world.ts';
 import type { RunHeader } from '../../src/engine/facts.ts';
 import { openQueues } from '../../src/jobs/queues.ts';
-import type { Stage } from './whole-run.ts';
+
+/** Of either stage. */
+type Looked = { readonly redis: Redis };
 
 /** What stands there after a finished run and should not, or twice, one line each; seen from outside. */
-export async function leftBehind(world: World, stage: Stage, header: RunHeader): Promise<readonly string[]> {
+export async function leftBehind(world: World, stage: Looked, header: RunHeader): Promise<readonly string[]> {
   const { environment, run } = header;
   const source = world.source(environment);
   const destination = world.servers.fleet.list().findLast(({ name }) => name.startsWith(`me-inapp-${environment}-`));
@@ -17,6 +20,13 @@ export async function leftBehind(world: World, stage: Stage, header: RunHeader):
     ...(await onDestination(destination, header)),
     ...(await inRedis(world, stage, run)),
   ];
+}
+
+/** The same after a rollback, of what a picture of the source does not show. */
+export async function leftByRollback(world: World, stage: Looked, { environment, run }: RunHeader): Promise<readonly string[]> {
+  const source = world.source(environment);
+  if (!source) return [`there is no source of ${environment}`];
+  return [...(await onSource(source, run)), ...(await inRedis(world, stage, run))];
 }
 
 function google({ google: { state } }: World, { environment, uid }: RunHeader, servers: readonly string[]): readonly string[] {
@@ -74,7 +84,7 @@ async function named(cluster: Cluster, looks: readonly (readonly [string, string
   return found;
 }
 
-async function inRedis(world: World, { redis }: Stage, run: string): Promise<readonly string[]> {
+async function inRedis(world: World, { redis }: Looked, run: string): Promise<readonly string[]> {
   const queues = openQueues(world.environment.REDIS_URL, 'pgupgrade', () => undefined);
   try {
     const jobs = await Promise.all([queues.steps, queues.urgent].map((queue) => queue.getJobs()));

@@ -1,0 +1,77 @@
+import { expect } from 'vitest';
+import type { Cluster } from '../../sandbox/types.ts';
+import type { RunState } from '../../src/engine/state.ts';
+import type { Stage } from './stage.ts';
+
+/**
+ * The write stops of one upgrade, each broken off by another trouble. `promoted`: how many calls of the promotion Google has
+ * refused by now, which is what its log may show.
+ */
+export function writeStops(
+  stage: Stage,
+  at: { readonly run: string; readonly source: Cluster; readonly deadlineMs: number; readonly promoted?: () => number },
+) {
+  const { run, source } = at;
+  const writes = (cluster: Cluster) => stage.world.ledger.writes().filter(({ server }) => server === cluster.host).length;
+
+  const stops = {
+    /** So many writes the cluster has acknowledged. */
+    writes,
+    /** The question is asked again where the last try was given back. Gives how to approve it. */
+    async asked(): Promise<() => Promise<unknown>> {
+      const { blocked } = await stage.until(run, () => true, 'now');
+      if (blocked) await stage.says('U0OPERATOR', `/pgupgrade retry ${run}`);
+      const { gate } = await stage.until(run, (state) => state.gate?.gate === 'approve-cutover', 'the question', 180_000);
+      return () => stage.says('U0APPROVER', `/pgupgrade approve ${run} --question=${gate?.nonce}`);
+    },
+    /** Asked, and approved as soon as the question is open. */
+    async cutsOver(): Promise<void> {
+      await (await stops.asked())();
+    },
+    /** The step has begun in the write stop that is open; it may be over by now. */
+    begun: (step: string): Promise<RunState> =>
+      stage.until(
+        run,
+        ({ writesOffSince }, facts) =>
+          writesOffSince !== undefined &&
+          facts.some((fact) => fact.at >= writesOffSince && fact.type === 'step.started' && fact.step === step),
+        `the write stop at ${step}`,
+        60_000,
+      ),
+    /** The writes are given back with a reason, the promotion was not called, and the pods write on the source. */
+    async writesAreBack(reason: RegExp, withinMs = at.deadlineMs + 15_000): Promise<void> {
+      const state = await stage.until(
+        run,
+        ({ blocked, writesOffSince }) => blocked !== undefined && writesOffSince === undefined,
+        'the give-back',
+        120_000,
+      );
+      const {
+        blocked,
+        writeStops: [...ended],
+        promotionCalled,
+      } = state;
+      expect(blocked?.code).toBe('writes.given-back');
+      expect(blocked?.reason).toMatch(reason);
+      expect(blocked?.reason).toMatch(/Writes are on\.$/);
+      expect(promotionCalled).toBe(false);
+      expect(stage.world.google.log.filter(({ path }) => path.endsWith(':promote'))).toHaveLength(at.promoted?.() ?? 0);
+      const stop = ended.at(-1);
+      expect(stop?.end).toBe('given-back');
+      expect((stop?.to ?? 0) - (stop?.from ?? 0)).toBeLessThan(withinMs);
+      const known = writes(source);
+      await expect.poll(() => writes(source), { timeout: 30_000 }).toBeGreaterThan(known + 50);
+    },
+    /** The writes are back, every pod is as before, and the next try may begin. */
+    async givenBack(reason: RegExp, withinMs?: number): Promise<void> {
+      await stops.writesAreBack(reason, withinMs);
+      await stage.world.settled('staging');
+    },
+    /** Whatever a server has acknowledged to anybody is on this one, once. */
+    async nothingIsLost(on: Cluster): Promise<void> {
+      const { lost, doubled } = await stage.world.watch.count(on, () => true);
+      expect({ lost, doubled }).toEqual({ lost: [], doubled: 0 });
+    },
+  };
+  return stops;
+}
