@@ -169,10 +169,13 @@ test('settling breaks off a round that waits for the replication, and tells what
       expect(now.state.openKeys).toBe(1);
     });
     await world.on('source', `update toggle set v = v where id = 2`);
-    await new Promise((resolve) => setTimeout(resolve, 11_000));
-    const round = now.round();
-    const first = await Promise.race([round, new Promise((resolve) => setTimeout(() => resolve('waits'), 1_500))]);
-    expect(first).toBe('waits');
+    let round: Promise<unknown> = Promise.resolve();
+    const nextRound = () => {
+      round = now.round();
+      return Promise.race([round, new Promise((resolve) => setTimeout(() => resolve('waits'), 1_500))]);
+    };
+    // Once the row has been unequal for long enough.
+    await expect.poll(nextRound, { timeout: 30_000, interval: 300 }).toBe('waits');
     for (const side of ['source', 'destination'] as const) await world.on(side, `select pg_logical_emit_message(true, 'x', '')`);
     expect((await now.settle(AbortSignal.timeout(5_000))).unequal).toContain('public.account');
     // The round has ended without an error: nobody takes the proof for broken.
