@@ -111,7 +111,6 @@ async function finish<C>(execute: Execute<C>, evidence: string): Promise<Outcome
     return [...deadlineFacts(state, execution, step), done];
   });
   if (!written) return { kind: 'stale' };
-  await tellDeadline(execution, written);
   return { kind: 'advanced' };
 }
 
@@ -191,17 +190,12 @@ async function start<C>(execute: Execute<C>, task?: FactBody, plan?: readonly st
     };
     return [...(task && attempts > 0 ? [] : [started]), ...deadlineFacts(state, execution, step), ...(task ? [task] : [])];
   });
-  await tellDeadline(execution, written ?? []);
   return written !== undefined;
 }
 
 function deadlineFacts<C>(state: RunState, execution: Execution<C>, step: Step<C>): readonly FactBody[] {
   if (step.writeStop !== 'within' || state.writesOffSince !== undefined) return [];
   return [{ type: 'deadline.set', dueAt: execution.now() + execution.deadlineMs }];
-}
-
-async function tellDeadline<C>(execution: Execution<C>, written: readonly FactBody[]): Promise<void> {
-  for (const fact of written) if (fact.type === 'deadline.set') await execution.deadlineSet(fact.dueAt);
 }
 
 function isNext(state: RunState, execution: Ownership, id: string): boolean {

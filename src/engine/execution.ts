@@ -25,8 +25,6 @@ export interface Execution<C> extends Ownership {
   readonly nonce: () => string;
   /** Resolves after `ms`, or as soon as the signal is aborted. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** Called at once when the write stop begins, before anything is stopped: places the deadline's job. */
-  readonly deadlineSet: (dueAt: number) => Promise<void>;
   /** Reads from Google whether the promotion was called, in case the log has lost that fact. */
   readonly mayGiveBack: () => Promise<'yes' | { readonly no: string }>;
 }

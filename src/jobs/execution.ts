@@ -6,34 +6,32 @@ import type { Execution, Outcome, Ownership } from '../engine/execution.ts';
 import type { RunHeader } from '../engine/facts.ts';
 import { failureOf } from '../engine/failure.ts';
 import { fold } from '../engine/fold.ts';
-import { giveBack } from '../engine/give-back.ts';
 import { next } from '../engine/next.ts';
-import { nextToGiveBack } from '../engine/status.ts';
 import type { Leg } from '../engine/step.ts';
 import { failUndo, undoStep } from '../engine/undo.ts';
 import { Transient } from '../errors.ts';
-import { acquireLease, type Lease, seizeLease } from './lease.ts';
-import { deadlineJob, type Owed } from './owed.ts';
-import { addJob } from './queues.ts';
+import { acquireLease, type Lease } from './lease.ts';
+import type { Owed } from './owed.ts';
 import { backoff } from './settings.ts';
 import type { Verdict, Working } from './worker.ts';
 
-type Work = Extract<Owed, { readonly kind: 'execute' | 'undo' | 'give-back' }>;
+type Work = Extract<Owed, { readonly kind: 'execute' | 'undo' }>;
 
 /** One execution under the run's lease: opened clients, the step, and what follows from how it ended. */
 export async function runExecution<C>(working: Working<C>, work: Work, jobSignal: AbortSignal | undefined): Promise<Verdict> {
   const { jobs } = working;
-  const take = work.kind === 'give-back' ? seizeLease : acquireLease;
-  const lease = await take(jobs.redis, jobs.keys, work.run, jobs.timing.leaseMs);
+  const lease = await acquireLease(jobs.redis, jobs.keys, work.run, jobs.timing.leaseMs);
   if ('heldForMs' in lease) return { kind: 'postponed', forMs: Math.min(lease.heldForMs, 200), failures: work.failures };
-  // Undo and give-back are what people (or the deadline) asked for; only an execution is interrupted by them.
+  // An undo is what people asked for; only an execution is interrupted by them.
   const interrupt = work.kind === 'execute' ? working.interrupts.during(work, lease) : undefined;
   const signal = AbortSignal.any(
     [lease.signal, working.closing, jobSignal, interrupt?.signal].filter((one): one is AbortSignal => one !== undefined),
   );
   const ownership: Ownership = { run: work.run, log: jobs.log, shape: jobs.shape, token: lease.token, signal, now: Date.now };
   try {
-    const outcome = await attempt(working, work, ownership, lease);
+    const outcome = await openExecution(working, work, ownership, lease, async (execution) =>
+      goOn(execution, await (work.kind === 'undo' ? undoStep : executeStep)(execution, work.step)),
+    );
     return verdictOf(outcome, interrupt?.signal);
   } catch (error) {
     if (error instanceof LeaseLost) return { kind: 'postponed', forMs: 200, failures: work.failures };
@@ -45,23 +43,28 @@ export async function runExecution<C>(working: Working<C>, work: Work, jobSignal
   }
 }
 
-async function attempt<C>(working: Working<C>, work: Work, ownership: Ownership, lease: Lease): Promise<Outcome> {
+/** Opens the clients of an execution that owns the run, and acts with them. */
+export async function openExecution<C>(
+  working: Working<C>,
+  { run, step }: { readonly run: string; readonly step: string },
+  ownership: Ownership,
+  lease: Lease,
+  act: (execution: Execution<C>) => Promise<Outcome>,
+): Promise<Outcome> {
   const { jobs } = working;
-  const { header, leg } = fold(await jobs.log.read(work.run), jobs.shape);
+  const { header, leg } = fold(await jobs.log.read(run), jobs.shape);
   if (!header) return { kind: 'stale' };
-  const step = work.kind === 'give-back' ? 'give-back' : work.step;
   const opened = await working.openClients(header, {
     step,
     leg: leg.name,
     token: lease.token,
     guard: lease.guard,
     signal: ownership.signal,
-    applicationName: `pgupgrade/${work.run}/${step}/${lease.token}`,
+    applicationName: `pgupgrade/${run}/${step}/${lease.token}`,
   });
   try {
     await opened.takeOver();
-    const execution = await executionOf(working, ownership, header, leg.name, opened.clients);
-    const outcome = await goOn(execution, await carryOut(execution, work));
+    const outcome = await act(await executionOf(working, ownership, header, leg.name, opened.clients));
     if (ownership.signal.aborted) await opened.close();
     else opened.keep();
     return outcome;
@@ -69,11 +72,6 @@ async function attempt<C>(working: Working<C>, work: Work, ownership: Ownership,
     await opened.close();
     throw error;
   }
-}
-
-function carryOut<C>(execution: Execution<C>, work: Work): Promise<Outcome> {
-  if (work.kind === 'give-back') return giveBack(execution);
-  return work.kind === 'undo' ? undoStep(execution, work.step) : executeStep(execution, work.step);
 }
 
 /**
@@ -107,12 +105,6 @@ async function executionOf<C>(working: Working<C>, ownership: Ownership, header:
     gateExpiresMs: jobs.timing.gateExpiresMs,
     nonce: randomUUID,
     pause: rest,
-    deadlineSet: async (dueAt) => {
-      // Reconcile places it as well; its failure here must not become the step's.
-      await addJob(jobs.queues, deadlineJob(header.run, header.uid, dueAt)).catch((error) =>
-        jobs.report({ kind: 'error', where: 'deadline', error }),
-      );
-    },
     mayGiveBack: () => working.mayGiveBack(header, leg),
   };
 }
@@ -140,22 +132,15 @@ function verdictOf(outcome: Outcome, interrupt: AbortSignal | undefined): Verdic
 async function failed<C>(working: Working<C>, work: Work, ownership: Ownership, error: unknown): Promise<Verdict> {
   const { log, timing } = working.jobs;
   const failures = work.failures + 1;
-  const step = work.kind === 'give-back' ? await openStep(working, work.run) : work.step;
   if (error instanceof Transient && failures < timing.attempts) {
-    const limits = work.kind === 'give-back' ? { ...timing, backoffMaxMs: Math.min(timing.backoffMaxMs, 2_000) } : timing;
-    const forMs = backoff(limits, failures, error.retryAfterMs, Math.random);
+    const forMs = backoff(timing, failures, error.retryAfterMs, Math.random);
     const text = `attempt ${failures} of ${timing.attempts}: ${error.message}; again in ${(forMs / 1000).toFixed(1)} s`;
-    if (failures >= 3) await log.setProgress(work.run, step, { text });
+    if (failures >= 3) await log.setProgress(work.run, work.step, { text });
     return { kind: 'postponed', forMs, failures };
   }
   const failure = failureOf(error);
   const reason = error instanceof Transient ? `${failure.reason} (${failures} attempts)` : failure.reason;
   const tell = work.kind === 'execute' ? failStep : failUndo;
-  await tell(ownership, step, { ...failure, reason });
+  await tell(ownership, work.step, { ...failure, reason });
   return { kind: 'over' };
-}
-
-async function openStep<C>({ jobs }: Working<C>, run: string): Promise<string> {
-  const state = fold(await jobs.log.read(run), jobs.shape);
-  return nextToGiveBack(state, jobs.shape) ?? state.current ?? 'give-back';
 }

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { LeaseLost } from '../engine/commit.ts';
 import type { Keys } from './redis.ts';
@@ -11,26 +10,16 @@ export interface Lease {
   readonly signal: AbortSignal;
   /** Re-reads the lease; to be awaited before every mutating call. @throws LeaseLost */
   guard(): Promise<void>;
-  /** Lets the lease run out while the execution ends: what is urgent takes it. */
+  /** Lets the lease run out while the execution ends: the give-back takes it. */
   stopRenewing(): void;
   release(): Promise<void>;
 }
 
-/** An owner that lives hears that the writes are given back and lets go within milliseconds. */
-const letsGoWithinMs = 400;
-
 /**
- * For the give-back, which waits for nobody: takes the lease from its owner if that does not let go at once. A dead one never
- * does; a living one finds out before the next change that it makes, as if its time were up.
+ * How the lease is taken. A give-back waits for nobody: it may `seize` the lease from an execution, which finds out before the next
+ * change that it makes, as if its time were up; never from another give-back.
  */
-export async function seizeLease(redis: Redis, keys: Keys, run: string, lengthMs: number): Promise<Lease> {
-  const until = performance.now() + letsGoWithinMs;
-  for (;;) {
-    const lease = await acquireLease(redis, keys, run, lengthMs, performance.now() > until ? 'seize' : '');
-    if (!('heldForMs' in lease)) return lease;
-    await pause(Math.min(lease.heldForMs, 20));
-  }
-}
+export type Taking = 'execute' | 'give-back' | 'seize';
 
 /** Takes the run's lease for `lengthMs`, or says in how many ms it may be free. */
 export async function acquireLease(
@@ -38,10 +27,18 @@ export async function acquireLease(
   keys: Keys,
   run: string,
   lengthMs: number,
-  how: 'seize' | '' = '',
+  how: Taking = 'execute',
 ): Promise<Lease | { readonly heldForMs: number }> {
   let since = performance.now();
-  const answer = (await redis.eval(acquireScript, 2, keys.lease(run), keys.tokens, String(lengthMs), how)) as readonly [number, number];
+  const answer = (await redis.eval(
+    acquireScript,
+    3,
+    keys.lease(run),
+    keys.tokens,
+    keys.givingBack(run),
+    String(lengthMs),
+    how,
+  )) as readonly [number, number];
   const [token, heldForMs] = answer;
   if (token === 0) return { heldForMs: Math.max(1, heldForMs) };
 

@@ -5,24 +5,22 @@ import type { RunbookShape, RunState } from '../engine/state.ts';
 export type Owed =
   | { readonly kind: 'execute'; readonly run: string; readonly step: string; readonly epoch: number; readonly failures: number }
   | { readonly kind: 'undo'; readonly run: string; readonly step: string; readonly epoch: number; readonly failures: number }
-  | { readonly kind: 'give-back'; readonly run: string; readonly failures: number }
   | { readonly kind: 'due'; readonly run: string; readonly dueAt: number }
-  | { readonly kind: 'deadline'; readonly run: string; readonly dueAt: number }
   | { readonly kind: 'gate-expiry'; readonly run: string; readonly nonce: string; readonly dueAt: number };
 
 export interface OwedJob {
   /**
-   * Names the decision: two workers that read the same log name the same job. The kind is part of it, because abort and
-   * give-back do not move the epoch: under one id the undo's job was swallowed by the execution that was just ending.
+   * Names the decision: two workers that read the same log name the same job. The kind is part of it, because an abort
+   * does not move the epoch: under one id the undo's job was swallowed by the execution that was just ending.
    */
   readonly id: string;
-  readonly queue: 'steps' | 'urgent';
+  readonly queue: 'steps' | 'timed';
   /** ms since the epoch, or at once. */
   readonly dueAt: number | undefined;
   readonly data: Owed;
 }
 
-/** Everything the run owes now, as jobs. Pure. */
+/** Everything the run owes now, as jobs; a write stop's deadline and its give-back are every worker process's own (`give-backs.ts`). Pure. */
 export function owedBy(state: RunState, shape: RunbookShape): readonly OwedJob[] {
   const { header } = state;
   if (!header || state.endedAt !== undefined) return [];
@@ -38,33 +36,20 @@ export function owedBy(state: RunState, shape: RunbookShape): readonly OwedJob[]
   if (move.do === 'await-due' && header.notBefore !== undefined)
     owed.push({
       id: name('due', header.notBefore),
-      queue: 'urgent',
+      queue: 'timed',
       dueAt: header.notBefore,
       data: { kind: 'due', run, dueAt: header.notBefore },
     });
-  if (move.do === 'give-back')
-    owed.push({
-      id: name('give-back', state.writeStops.length),
-      queue: 'urgent',
-      dueAt: undefined,
-      data: { kind: 'give-back', run, failures: 0 },
-    });
-  if (state.deadlineAt !== undefined && state.givingBack === undefined && state.writesOffSince !== undefined)
-    owed.push(deadlineJob(run, uid, state.deadlineAt));
   if (state.gate && !state.gate.expired) {
     const { nonce, expiresAt } = state.gate;
     owed.push({
       id: name('gate', nonce),
-      queue: 'urgent',
+      queue: 'timed',
       dueAt: expiresAt,
       data: { kind: 'gate-expiry', run, nonce, dueAt: expiresAt },
     });
   }
   return owed;
-}
-
-export function deadlineJob(run: string, uid: string, dueAt: number): OwedJob {
-  return { id: [run, uid, 'deadline', dueAt].join('-'), queue: 'urgent', dueAt, data: { kind: 'deadline', run, dueAt } };
 }
 
 /** The id that an execution has in this epoch, whether it is owed or not. */

@@ -1,6 +1,5 @@
 import { commit } from '../engine/commit.ts';
 import { fold } from '../engine/fold.ts';
-import { passDeadline } from '../engine/give-back.ts';
 import { advance } from './advance.ts';
 import { runExecution } from './execution.ts';
 import { type Owed, owedBy } from './owed.ts';
@@ -21,12 +20,9 @@ async function carryOut<C>(working: Working<C>, data: Owed, signal: AbortSignal 
   switch (data.kind) {
     case 'execute':
     case 'undo':
-    case 'give-back':
       return (await isOwed(working, data)) ? await runExecution(working, data, signal) : over;
     case 'due':
       return await begin(working, data);
-    case 'deadline':
-      return await passTheDeadline(working, data.run);
     case 'gate-expiry':
       return await expireGate(working, data);
     default:
@@ -40,11 +36,6 @@ async function isOwed<C>({ jobs }: Working<C>, data: Owed): Promise<boolean> {
     if (owed.kind !== data.kind) return false;
     return !('epoch' in owed) || !('epoch' in data) || (owed.epoch === data.epoch && owed.step === data.step);
   });
-}
-
-async function passTheDeadline<C>({ jobs }: Working<C>, run: string): Promise<Verdict> {
-  const left = await passDeadline({ log: jobs.log, shape: jobs.shape, run }, Date.now);
-  return left === undefined ? over : { kind: 'postponed', forMs: left, failures: 0 };
 }
 
 /** A planned run begins; where the environment was locked meanwhile it begins paused, and says why. */

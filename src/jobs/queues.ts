@@ -1,12 +1,12 @@
 import { Queue } from 'bullmq';
 import type { OwedJob } from './owed.ts';
 
-/** `urgent`: deadlines, give-backs and expiries, never behind a busy step (there a deadline fired 2 s late). */
-export const queueNames = { steps: 'steps', urgent: 'urgent', looks: 'looks', tending: 'tending' } as const;
+/** `timed`: planned starts and expiries, never behind a busy step. */
+export const queueNames = { steps: 'steps', timed: 'timed', looks: 'looks', tending: 'tending' } as const;
 
 export interface Queues {
   readonly steps: Queue;
-  readonly urgent: Queue;
+  readonly timed: Queue;
   readonly looks: Queue;
   readonly tending: Queue;
   close(): Promise<void>;
@@ -24,7 +24,7 @@ export function openQueues(redisUrl: string, prefix: string, onError: (error: Er
   };
   const queues = {
     steps: open(queueNames.steps),
-    urgent: open(queueNames.urgent),
+    timed: open(queueNames.timed),
     looks: open(queueNames.looks),
     tending: open(queueNames.tending),
   };

@@ -14,6 +14,8 @@ export function keysOf(prefix: string) {
     /** The last append's own id, so that an append that is sent twice is made once. */
     appended: (run: string) => `${prefix}:appended:${run}`,
     lease: (run: string) => `${prefix}:lease:${run}`,
+    /** The token of the give-back that owned the run last. */
+    givingBack: (run: string) => `${prefix}:giving-back:${run}`,
     progress: (run: string) => `${prefix}:progress:${run}`,
     wayBack: (run: string) => `${prefix}:way-back:${run}`,
     proof: (run: string) => `${prefix}:proof:${run}`,

@@ -72,11 +72,13 @@ redis.call('hdel', KEYS[1], ARGV[1])
 return before
 `;
 
-/** KEYS lease, tokens · ARGV length in ms, 'seize' or '' · gives {token} or {0, ms until it may be free} */
+/** KEYS lease, tokens, token of the last give-back · ARGV length in ms, how · gives {token, 0} or {0, ms until it may be free} */
 export const acquireScript = `
-if ARGV[2] ~= 'seize' and redis.call('exists', KEYS[1]) == 1 then return { 0, redis.call('pttl', KEYS[1]) } end
+local owner = redis.call('get', KEYS[1])
+if owner and (ARGV[2] ~= 'seize' or owner == redis.call('get', KEYS[3])) then return { 0, redis.call('pttl', KEYS[1]) } end
 local token = redis.call('incr', KEYS[2])
 redis.call('set', KEYS[1], token, 'px', ARGV[1])
+if ARGV[2] ~= 'execute' then redis.call('set', KEYS[3], token) end
 return { token, 0 }
 `;
 

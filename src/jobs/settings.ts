@@ -5,6 +5,8 @@ export interface Timing {
   readonly stalledIntervalMs: number;
   /** The lease on a run. Shorter than the lock, so that it is free when the job comes back. */
   readonly leaseMs: number;
+  /** The lease of a give-back: so short that another process follows a killed one at once. */
+  readonly giveBackLeaseMs: number;
   readonly reconcileMs: number;
   /** How often an execution re-reads its run for pause, abort and give-back, beside pub/sub. */
   readonly pollMs: number;
@@ -27,6 +29,7 @@ export const defaultTiming: Timing = {
   lockDurationMs: 5_000,
   stalledIntervalMs: 1_000,
   leaseMs: 4_000,
+  giveBackLeaseMs: 400,
   reconcileMs: 2_000,
   pollMs: 1_000,
   gateExpiresMs: 30 * 60_000,

@@ -2,6 +2,7 @@ import { DelayedError, type Job, Worker } from 'bullmq';
 import type { RunHeader } from '../engine/facts.ts';
 import { stepsOf } from '../engine/shape.ts';
 import type { Leg, Runbook, Step } from '../engine/step.ts';
+import { startGiveBacks } from './give-backs.ts';
 import { type Interrupts, watchForInterrupts } from './interrupts.ts';
 import type { Jobs } from './jobs.ts';
 import { type OpenLook, startLookWorker } from './looks.ts';
@@ -63,11 +64,12 @@ export async function startWorker<C>(jobs: Jobs, options: WorkerOptions<C>): Pro
   const interrupts = await watchForInterrupts(jobs);
   const working: Working<C> = { ...options, jobs, interrupts, steps: stepsOf(options.runbook), closing: closing.signal };
   const reconciling = startReconciling(jobs);
+  const giveBacks = await startGiveBacks(working);
   const tending = options.tending && startTending(jobs, options.tending, closing.signal);
   const proving = options.proving && startProving(jobs, options.proving);
   const workers = [
     open(working, queueNames.steps, 4),
-    open(working, queueNames.urgent, 8),
+    open(working, queueNames.timed, 8),
     startLookWorker(jobs, options.runbook, options.openLook, closing.signal),
     ...(tending ? [tending.worker] : []),
   ];
@@ -81,7 +83,7 @@ export async function startWorker<C>(jobs: Jobs, options: WorkerOptions<C>): Pro
   return {
     async close() {
       closing.abort(new Error('the worker stops'));
-      await reconciling.close();
+      await Promise.all([reconciling.close(), giveBacks.close()]);
       await Promise.all([tending?.close(), proving?.close()]);
       await Promise.all(workers.map((worker) => worker.close()));
       await interrupts.close();

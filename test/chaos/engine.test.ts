@@ -114,6 +114,30 @@ describe('a worker that dies', () => {
     expect(back - (begun.deadlineAt ?? 0)).toBeLessThan(defaultTiming.leaseMs / 2);
     expect(run.has('fence.half') || run.has('stop-workers')).toBe(false);
   });
+
+  test.each(['SIGKILL', 'SIGSTOP'] as const)('while it gives the writes back, by %s: another one goes on at once', async (signal) => {
+    const run = await bench({ steps: cutoverSteps, deadlineMs: 1_500, timing: defaultTiming });
+    const workers = [await run.spawnWorker(), await run.spawnWorker()];
+    await run.until((state) => state.status === 'waiting-gate', 'the gate');
+    run.make('fence.undo-hold');
+    await run.approve('U0APPROVER');
+    const begun = await run.until((state) => state.givingBack !== undefined, 'the deadline');
+    await expect.poll(() => run.has('undoing'), { interval: 5 }).toBe(true);
+    const giving = workers.find(({ pid }) => pid === Number(run.read('undoing')));
+    giving?.kill(signal);
+    run.remove('fence.undo-hold');
+    await run.until((state) => state.blocked?.code === 'writes.given-back', 'the give-back');
+    const back = (await run.facts()).find(({ type }) => type === 'writes.given-back')?.at ?? 0;
+    const dueAt = begun.writesOffSince === undefined ? 0 : begun.writesOffSince + 1_500;
+    console.log(`the deadline to the writes given back, with ${signal} to who gave them back: ${back - dueAt} ms`);
+    expect(back - dueAt).toBeLessThan(defaultTiming.leaseMs / 2);
+    const before = run.effects();
+    giving?.kill('SIGCONT');
+    giving?.kill('SIGTERM');
+    if (giving && signal === 'SIGSTOP') await ended(giving);
+    expect(run.effects()).toEqual(before);
+    expect(tokens(run)).toEqual([...tokens(run)].sort((a, b) => a - b));
+  });
 });
 
 describe('a worker that is stopped and continued', () => {

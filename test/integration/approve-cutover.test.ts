@@ -81,7 +81,6 @@ async function gateOfRun() {
         now: Date.now,
         nonce: () => 'n',
         pause: async () => undefined,
-        deadlineSet: async () => undefined,
         mayGiveBack: async () => 'yes',
       },
       'approve-cutover',
@@ -264,6 +263,24 @@ it('who has an open transaction is disconnected on request, and nobody else; the
   expect(seen).toMatchObject({ code: 'cutover.open-transactions', sessions: [{ pid: onTheNew.pid }] });
   expect(await approveRollback.disconnect?.(clients(), seen.sessions ?? [])).toMatchObject({ ended: [seen.sessions?.[0]?.who], left: [] });
   expect(await Promise.all([onTheNew, bystander].map(({ alive }) => alive()))).toEqual([false, true]);
+});
+
+it('an approval is void once the schema is another, on both sides too: people are asked anew, with what changed', async () => {
+  const run = await gateOfRun();
+  const { gate } = await run.execute();
+  if (!gate) throw new Error('nobody was asked');
+  const { nonce, planHash } = gate;
+  await run.append({ type: 'gate.decided', gate: 'approve-cutover', nonce, planHash, decision: 'approved', by: ['U0APPROVER'] });
+  await asOwner('create index late_index on campaign (name)');
+  expect((await run.execute()).blocked).toMatchObject({ code: 'schema.changed', reason: expect.stringContaining('late_index') });
+  await pair.admin('destination', 'inapp', 'create index late_index on campaign (name)');
+  await run.append({ type: 'retry.requested', step: 'approve-cutover', by: 'U0OPERATOR' });
+  const again = await run.execute();
+  expect(again.gate).toMatchObject({
+    because: expect.stringMatching(/^the plan changed since U0APPROVER approved it: .*schema fingerprint/),
+  });
+  expect(again.gate?.nonce === nonce && again.gate.planHash === planHash).toBe(false);
+  expect(run.facts.some(({ type }) => type === 'step.done')).toBe(false);
 });
 
 it('a changed schema is named', async () => {

@@ -76,6 +76,25 @@ describe('the write stop', () => {
     expect((await run.state()).blocked?.code).toBe('writes.given-back');
   });
 
+  test('tries to give the writes back until it can, and tells people once that it cannot yet', async () => {
+    const run = await cuttingOver({ deadlineMs: 300, before: (world) => world.make('fence.undo-away') });
+    await expect.poll(async () => (await run.types()).includes('note'), { timeout: 15_000 }).toBe(true);
+    const facts = await run.facts();
+    expect(facts.find(({ type }) => type === 'note')).toMatchObject({
+      by: 'bot',
+      text: expect.stringMatching(
+        /^The writes could not be given back yet: the world is away for fence\. Writes are OFF since .* UTC\. It is tried again every 2 s; by hand: npx pgupgrade give-back-writes \S+ --service \S+$/,
+      ),
+    });
+    expect((await run.state()).status).toBe('giving-back');
+    const tried = (await run.jobs.log.progress(run.run))?.text;
+    await expect.poll(async () => (await run.jobs.log.progress(run.run))?.text, { timeout: 10_000 }).not.toBe(tried);
+    run.remove('fence.undo-away');
+    await run.until((state) => state.blocked?.code === 'writes.given-back', 'the give-back');
+    expect((await run.types()).filter((type) => type === 'note')).toHaveLength(1);
+    expect(run.has('fence') || run.has('stop-workers')).toBe(false);
+  });
+
   test('is given back first when somebody pauses, and resuming asks for the cutover anew', async () => {
     const run = await cuttingOver();
     await run.until((state) => state.current === 'drain', 'the drain');

@@ -37,7 +37,7 @@ describe('a planned start', () => {
 
   test('is found again when Redis has lost its job', async () => {
     const run = await bench(600);
-    await run.jobs.queues.urgent.obliterate({ force: true });
+    await run.jobs.queues.timed.obliterate({ force: true });
     await run.work();
     await run.until((state) => state.status === 'finished', 'the end');
   });

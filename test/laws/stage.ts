@@ -98,7 +98,6 @@ export async function openStage(uid: string): Promise<Stage> {
           gateExpiresMs: hourMs,
           pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
           nonce: () => `nonce-${++nonces}`,
-          deadlineSet: async () => undefined,
           mayGiveBack: async () => 'yes',
         };
         try {

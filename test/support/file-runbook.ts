@@ -40,6 +40,7 @@ export interface FileStep {
   readonly skippable?: true;
   readonly writeStop?: 'gate' | 'within' | 'promotion' | 'after-promotion';
   readonly undo?: 'function' | 'keep' | 'ask' | 'irreversible';
+  readonly copy?: 'prepares' | 'begins';
   /** Waits for this file instead of acting. */
   readonly waitsFor?: string;
   /** A person makes the file. */
@@ -60,7 +61,8 @@ export function fileLegs(legs: Readonly<Partial<Record<Leg, readonly FileStep[]>
 /**
  * `<id>.transient` (a number): so many looks fail for a moment · `<id>.broken`: apply fails · `<id>.hold`: apply stops
  * half-way until it is gone · `<id>.useless`: apply changes nothing · `<id>.plan`: a line more in the plan ·
- * `<id>.undo-broken`: undo fails.
+ * `<id>.undo-broken`: undo fails · `<id>.undo-away`: it fails for a moment, as long as it is there · `<id>.undo-hold`: it stops half-way until it is
+ * gone, and `undoing` tells the process.
  */
 function fileStep(spec: FileStep): Step<FileClients> {
   const { id } = spec;
@@ -72,6 +74,7 @@ function fileStep(spec: FileStep): Step<FileClients> {
     ...(spec.gate ? { gate: { question: `Make ${id}?` } } : {}),
     ...(spec.skippable ? { skippable: true } : {}),
     ...(spec.writeStop ? { writeStop: spec.writeStop } : {}),
+    ...(spec.copy ? { copy: spec.copy } : {}),
     async check(world, run) {
       const left = Number(world.read(`${id}.transient`) || 0);
       if (left > 0) {
@@ -101,10 +104,13 @@ async function apply({ id, writeStop }: FileStep, world: FileClients, run: RunVi
 }
 
 function undoOf({ id, undo = 'function' }: FileStep): Step<FileClients>['undo'] {
-  const take = async (world: FileClients): Promise<void> => {
+  const take = async (world: FileClients, run: RunView): Promise<void> => {
+    if (world.has(`${id}.undo-away`)) throw new Transient('world.away', `the world is away for ${id}`, { retryAfterMs: 10 });
     if (world.has(`${id}.undo-broken`))
       throw new NeedsHuman('world.broken', `${id} cannot be removed`, { remedy: `remove ${id}.undo-broken` });
     await world.remove(`${id}.half`);
+    if (world.has(`${id}.undo-hold`)) await world.write('undoing', String(process.pid));
+    while (world.has(`${id}.undo-hold`)) await delay(10, undefined, { signal: run.signal });
     await world.remove(id);
   };
   switch (undo) {
@@ -144,6 +150,16 @@ export const cutoverSteps: readonly FileStep[] = [
   { id: 'promote', writeStop: 'promotion', undo: 'irreversible' },
   { id: 'start', writeStop: 'after-promotion' },
   { id: 'clean-up', undo: 'irreversible' },
+];
+
+/** The same with a copy before it, which may be restarted. */
+export const copySteps: readonly FileStep[] = [
+  { id: 'create' },
+  { id: 'grant', copy: 'prepares' },
+  { id: 'hold', copy: 'begins' },
+  { id: 'copy' },
+  { id: 'compare', undo: 'keep' },
+  ...cutoverSteps,
 ];
 
 /** The way back of that cutover, and its end. */

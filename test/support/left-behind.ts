@@ -87,11 +87,11 @@ async function named(cluster: Cluster, looks: readonly (readonly [string, string
 async function inRedis(world: World, { redis }: Looked, run: string): Promise<readonly string[]> {
   const queues = openQueues(world.environment.REDIS_URL, 'pgupgrade', () => undefined);
   try {
-    const jobs = await Promise.all([queues.steps, queues.urgent].map((queue) => queue.getJobs()));
+    const jobs = await Promise.all([queues.steps, queues.timed].map((queue) => queue.getJobs()));
     const [lease, claims] = await Promise.all([redis.exists(`pgupgrade:lease:${run}`), redis.hvals('pgupgrade:claims')]);
     return [
-      // An expiry or a deadline stays until its time has come, and then finds that nothing is owed.
-      ...jobs.flat().flatMap((job) => (['gate-expiry', 'deadline'].includes(job.name) ? [] : [`job ${job.id}`])),
+      // An expiry stays until its time has come, and then finds that nothing is owed.
+      ...jobs.flat().flatMap((job) => (job.name === 'gate-expiry' ? [] : [`job ${job.id}`])),
       ...(lease === 1 ? [`the lease of ${run}`] : []),
       ...(claims.includes(run) ? [`the claim of ${run}`] : []),
     ];

@@ -83,7 +83,6 @@ function gateOver(open: Set<HinderingSession>, refuses = false) {
           now: () => 1_000,
           nonce: () => 'n',
           pause: async () => undefined,
-          deadlineSet: async () => undefined,
           mayGiveBack: async () => 'yes',
         },
         'approve-cutover',

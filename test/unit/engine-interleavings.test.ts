@@ -106,7 +106,6 @@ async function play(scheduler: fc.Scheduler, cast: readonly Actor[], now: number
       now: () => now,
       nonce: () => `n${token}`,
       pause: async () => undefined,
-      deadlineSet: async () => undefined,
       mayGiveBack: async () => 'yes',
     };
   };

@@ -55,12 +55,9 @@ describe('owed jobs', () => {
     expect(after[0]?.[0]).not.toBe(during[0]?.[0]);
   });
 
-  test('the deadline is urgent beside the step, until the promotion is called or the give-back begins', () => {
-    expect(owed(...ready, started, deadline)).toContainEqual(['PG-1-ab12cd34-deadline-60000', 'urgent', 60_000]);
-    expect(owed(...ready, started, deadline, { type: 'promotion.called' })).toEqual([['PG-1-ab12cd34-3', 'steps', undefined]]);
-    expect(owed(...ready, started, deadline, { type: 'give-back.begun', reason: '' })).toEqual([
-      ['PG-1-ab12cd34-give-back-0', 'urgent', undefined],
-    ]);
+  test('the deadline and the give-back are no jobs: every worker process keeps them itself', () => {
+    expect(owed(...ready, started, deadline)).toEqual([['PG-1-ab12cd34-3', 'steps', undefined]]);
+    expect(owed(...ready, started, deadline, { type: 'give-back.begun', reason: '' })).toEqual([]);
   });
 
   test('nothing but its expiry is queued while people think about a gate, and nothing at all when the run has ended', () => {
@@ -75,7 +72,7 @@ describe('owed jobs', () => {
       question: '',
       expiresAt: 9,
     };
-    expect(owed(gate)).toEqual([['PG-1-ab12cd34-gate-n1', 'urgent', 9]]);
+    expect(owed(gate)).toEqual([['PG-1-ab12cd34-gate-n1', 'timed', 9]]);
     expect(owed(gate, { type: 'gate.expired', gate: 'prepare', nonce: 'n1' })).toEqual([]);
     expect(owed({ type: 'run.aborted' })).toEqual([]);
   });

@@ -61,7 +61,6 @@ async function executed(writeStop: Step<object>['writeStop'], options: { readonl
         now += ms;
         if (options.aborts) interrupt.abort();
       },
-      deadlineSet: async () => undefined,
       mayGiveBack: async () => 'yes',
     },
     'start',
