@@ -15,21 +15,31 @@ export class Transient extends Error {
   }
 }
 
-/** The channel has to act: the step stops with Retry, Skip (where allowed) and Abort. `tables`: what people see beside it, first row the head. */
+/**
+ * The channel has to act: the step stops with Retry, Skip (where allowed) and Abort. `tables`: what people see beside it, first row the
+ * head. `restartCopy`: a copy that is begun anew makes it good.
+ */
 export class NeedsHuman extends Error {
   readonly code: string;
   readonly remedy: string;
   readonly tables: readonly NamedTable[];
+  readonly restartCopy: boolean;
   constructor(
     code: string,
     message: string,
-    options: { readonly remedy: string; readonly cause?: unknown; readonly tables?: readonly NamedTable[] },
+    options: {
+      readonly remedy: string;
+      readonly cause?: unknown;
+      readonly tables?: readonly NamedTable[];
+      readonly restartCopy?: true;
+    },
   ) {
     super(message, { cause: options.cause });
     this.name = 'NeedsHuman';
     this.code = code;
     this.remedy = options.remedy;
     this.tables = options.tables ?? [];
+    this.restartCopy = options.restartCopy ?? false;
   }
 }
 interface NamedTable {

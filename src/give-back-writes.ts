@@ -5,12 +5,14 @@ import type { Service } from './config/schema.ts';
 import { Refused } from './errors.ts';
 import { migrationJobId } from './gcp/names.ts';
 import { clientsOpener } from './open-clients.ts';
-import { standingFences } from './postgres/fence-ledger.ts';
+import { type StandingFence, standingFences } from './postgres/fence-ledger.ts';
+import { ifItAnswers } from './postgres/reachable.ts';
 import { forgetReplicas, mirroredReplicas } from './postgres/replicas-mirror.ts';
 import type { Sql } from './postgres/types.ts';
 import { unfence } from './postgres/unfence.ts';
 import { startOrder } from './workloads/order.ts';
 
+const oldAnswersWithinMs = 5_000;
 /** The run's name and uid are in the name under which the fence mirrored its ledger on the source. */
 const mirrored = /^(?<run>.+)-(?<uid>[a-z0-9]+)$/;
 
@@ -35,13 +37,16 @@ export async function giveBackWrites(request: {
   const { clients } = opened;
   const { source, destination } = clients.target;
   try {
-    const sql = await clients.postgres.database('source', 'postgres');
-    const fences = await standingFences(sql);
-    const replicas = await mirroredReplicas(sql);
     const instance = await clients.cloudSql.instance(destination);
     const promoted = instance !== undefined && instance.instanceType !== 'READ_REPLICA_INSTANCE';
-    const ofRollback = promoted ? await giveBackRollback(clients, fences) : undefined;
+    const reaching = clients.postgres.database('source', 'postgres');
+    // A rollback's writes are given back on the new instance, where the old one may be the very trouble.
+    const onSource = promoted ? await ifItAnswers(reaching.then(standingFences), oldAnswersWithinMs) : undefined;
+    const ofRollback = promoted ? await giveBackRollback(clients, onSource) : undefined;
     if (ofRollback) return ofRollback;
+    const sql = await reaching;
+    const fences = await standingFences(sql);
+    const replicas = await mirroredReplicas(sql);
     if (fences.length === 0 && Object.keys(replicas).length === 0)
       return [`No fence stands on ${source}, and no application is stopped by the bot: nobody is kept out by it.`];
     if (promoted)
@@ -62,22 +67,21 @@ export async function giveBackWrites(request: {
   }
 }
 
-type Fence = Awaited<ReturnType<typeof standingFences>>[number];
-
 /**
- * A rollback's write stop leaves its ledger on the new instance. As long as the old one is still closed by the same run's fence,
- * the new one is the only one that was written to. `undefined`: no rollback has stopped anybody.
+ * A rollback's write stop leaves its ledger on the new instance, and says there that it is final before the old one is opened. As
+ * long as the old one, if it answers, is still closed by the same run's fence, the new one is the only one that was written to.
+ * `undefined`: no rollback has stopped anybody.
  */
-async function giveBackRollback(clients: Clients, onSource: readonly Fence[]): Promise<readonly string[] | undefined> {
+async function giveBackRollback(clients: Clients, onSource: readonly StandingFence[] | undefined): Promise<readonly string[] | undefined> {
   const { source, destination } = clients.target;
   const sql = await clients.postgres.database('destination', 'postgres');
   const [fences, replicas] = [await standingFences(sql), await mirroredReplicas(sql)];
   if (fences.length === 0 && Object.keys(replicas).length === 0) return undefined;
-  const closed = onSource.length > 0 && fences.every(({ run }) => onSource.some((one) => one.run === run));
-  if (!closed)
+  const closed = onSource === undefined || (onSource.length > 0 && fences.every(({ run }) => onSource.some((one) => one.run === run)));
+  if (!closed || fences.some(({ final }) => final))
     throw new Refused(
       'rollback.opened',
-      `${source} is open to its writers again, so the rollback went through: opening ${destination} too would split the data in two. Nothing was changed.`,
+      `${source} is open to its writers again, or is about to be, so the rollback went through: opening ${destination} too would split the data in two. Nothing was changed.`,
     );
   const done: string[] = [];
   for (const fence of fences) done.push(await open(sql, destination, fence));
@@ -85,7 +89,7 @@ async function giveBackRollback(clients: Clients, onSource: readonly Fence[]): P
   return [...done, ...(await startAgain(clients, sql, replicas))];
 }
 
-async function open(sql: Sql, instance: string, { run: name, ledger }: Fence): Promise<string> {
+async function open(sql: Sql, instance: string, { run: name, ledger }: StandingFence): Promise<string> {
   await unfence(sql, name, ledger);
   const { run = name } = mirrored.exec(name)?.groups ?? {};
   return `${run}: CONNECT and LOGIN on ${instance} are as they were before its fence; ${ledger.roles.length} roles may log in again. Writes are on.`;

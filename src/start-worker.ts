@@ -13,9 +13,14 @@ import { createProofKeeper } from './keep-proofs.ts';
 import { keptClients } from './kept-clients.ts';
 import { clientsOpener, type OpenClients } from './open-clients.ts';
 import { standingFences } from './postgres/fence-ledger.ts';
+import { ifItAnswers } from './postgres/reachable.ts';
+import type { Side } from './postgres/types.ts';
 import type { Process } from './process.ts';
 import { runbook } from './runbook.ts';
 import { createWayBackTender } from './tend-way-back.ts';
+
+/** Twice what a busy instance takes for a new session; every moment of it is an outage. */
+const oldAnswersWithinMs = 2_000;
 
 /** Executes steps. Several side by side are fine: a run has one owner at a time. Gives the function that ends it. */
 export async function startStepWorker({ runtime, services, jobs }: Process): Promise<() => Promise<void>> {
@@ -90,8 +95,8 @@ async function refuseChange(): Promise<never> {
 }
 
 /**
- * The log may have lost the fact that the promotion was called: Google knows. Of a rollback the old instance itself knows: once it
- * was opened its fence is gone.
+ * The log may have lost the fact that the promotion was called: Google knows. Of a rollback both instances know: the new one was told
+ * before the old one was opened, and once that was done its fence is gone. The old one may be the very trouble, so it is not waited for.
  */
 async function mayGiveBack(open: OpenClients, header: RunHeader, leg: Leg): Promise<'yes' | { readonly no: string }> {
   const opened = open(header, {
@@ -103,8 +108,11 @@ async function mayGiveBack(open: OpenClients, header: RunHeader, leg: Leg): Prom
   try {
     const { dataMigration, postgres, target } = opened.clients;
     if (leg === 'rollback') {
-      const standing = await standingFences(await postgres.database('source', 'postgres'));
-      const closed = standing.some(({ run }) => run === `${header.run}-${header.uid}`);
+      const name = `${header.run}-${header.uid}`;
+      const fences = (side: Side) => postgres.database(side, 'postgres').then(standingFences);
+      const [onOld, onNew] = await Promise.all([ifItAnswers(fences('source'), oldAnswersWithinMs), fences('destination')]);
+      if (onNew.some(({ run, final }) => run === name && final)) return { no: `${target.source} was opened to writers, or is about to be` };
+      const closed = onOld === undefined || onOld.some(({ run }) => run === name);
       return closed ? 'yes' : { no: `${target.source} is open to writers again` };
     }
     const id = migrationJobId(header);

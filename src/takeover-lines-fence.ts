@@ -29,7 +29,8 @@ export function fenceSql(target: Target, ledger: FenceLedger | undefined, keep: 
           'select datname, pg_get_userbyid(datdba) as owner, datacl from pg_database',
           'select rolname from pg_roles where rolcanlogin order by 1',
         ]),
-    ...owners.map((owner) => `grant ${identifier(owner)} to ${identifier(bot)}`),
+    // As whom it could act already was no matter of the fence, and granting it may be refused.
+    ...(ledger?.memberships ?? owners).map((owner) => `grant ${identifier(owner)} to ${identifier(bot)}`),
     ...databases.flatMap(({ name, owner, grantees }) => {
       const as = (change: string) => `set role ${identifier(owner)}; ${change}; reset role`;
       const gone = [...new Set([null, owner, ...grantees])].filter((grantee) => grantee === null || shut(grantee));

@@ -8,7 +8,7 @@ import { unfenced } from './postgres/unfence.ts';
 
 /** What a write stop left on one instance. */
 export interface Mirror {
-  readonly fences: readonly { readonly run: string; readonly ledger: FenceLedger }[];
+  readonly fences: readonly { readonly run: string; readonly ledger: FenceLedger; readonly final?: boolean }[];
   readonly replicas: Readonly<Record<string, number>>;
 }
 /** What can be seen of a run without its log. */
@@ -90,7 +90,8 @@ function uidOf(run: string, mirrors: readonly (Mirror | undefined)[]): string | 
 
 /**
  * A rollback keeps the old instance's fence until it opens it, and never takes down the new one's. So: both stand, nobody was let in
- * anywhere; only the new one's, the old one was opened; only the old one's, no rollback has stopped anybody.
+ * anywhere; the new one's is final, the old one was about to be opened; only the new one's, it was; only the old one's, no rollback has
+ * stopped anybody.
  */
 export function shownBy(world: World): Shown {
   const { source, destination, instanceType, job, run } = world;
@@ -110,6 +111,7 @@ export function shownBy(world: World): Shown {
     return called ? upgrade('promote-destination', false) : upgrade('fence-source', true);
   }
   if (onSource.length === 0) return rollback('switch-services-back', false);
+  if (onNew.some(({ final }) => final)) return rollback('open-source', false);
   if (onNew.length > 0) return rollback('fence-destination', true);
   return stoppedOnNew ? rollback('stop-services-for-rollback', true) : upgrade('hand-over-ownership', false);
 }

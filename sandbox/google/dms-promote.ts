@@ -98,7 +98,9 @@ export async function resetDestination(google: Google, job: JobState): Promise<v
   for (const database of job.databases)
     await asAdmin(destination, database, async (client) => {
       for (const one of job.subscriptions.get(database) ?? []) await client.query('select pglogical.drop_subscription($1, true)', [one]);
-      await client.query('select pglogical.drop_node(node_name, true) from pglogical.node');
+      // A restart that failed may have left the database without it.
+      const known = await client.query(`select from pg_extension where extname = 'pglogical'`);
+      if (known.rowCount !== 0) await client.query('select pglogical.drop_node(node_name, true) from pglogical.node');
       await client.query(`drop owned by ${escapeIdentifier(externalSync)} cascade`);
     });
   job.subscriptions = new Map();

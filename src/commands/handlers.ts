@@ -1,7 +1,7 @@
 import { Refused } from '../errors.ts';
 import type { Answer, Handlers, Pressed, Submitted } from '../slack/handlers.ts';
 import { disconnectThese } from '../slack/render/disconnect.ts';
-import { isOptional, renderModal, renderWindow } from '../slack/render/modals.ts';
+import { isOptional, renderModal, renderWindow, restartCopyAsked } from '../slack/render/modals.ts';
 import { checkArguments } from './arguments.ts';
 import type { CommandContext } from './context.ts';
 import { type Invocation, parse, type Question } from './parse.ts';
@@ -65,6 +65,10 @@ function invocationOf(pressed: Pressed, values: Submitted['values']): Invocation
       return say('skip', [...rest, reason]);
     case 'run:abort':
       return say('abort', [reason]);
+    case 'run:restart-copy':
+      return say('restart-copy');
+    case restartCopyAsked:
+      return say('restart-copy', [reason]);
     case 'run:rollback':
       return say('rollback', [reason]);
     case 'run:validate':
@@ -106,7 +110,7 @@ export function createHandlers(contextOf: (who: Pick<CommandContext, 'actor' | '
       for (const [field, text] of Object.entries(values))
         if (text === '' && !isOptional(action, field)) problems[field] = 'Please fill this in.';
       const { run } = partsOf(value);
-      if ((action === 'run:abort' || action === 'run:rollback') && values['typed']?.toUpperCase() !== run)
+      if ((action === 'run:abort' || action === 'run:rollback' || action === restartCopyAsked) && values['typed']?.toUpperCase() !== run)
         problems['typed'] = `Type ${run}, the name of the run.`;
       return problems;
     },

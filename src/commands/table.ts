@@ -12,6 +12,7 @@ import { note } from './note.ts';
 import { nearest } from './parse.ts';
 import { pause } from './pause.ts';
 import { plan, preflight } from './plan.ts';
+import { restartCopy } from './restart-copy.ts';
 import { resume } from './resume.ts';
 import { retire } from './retire.ts';
 import { retry } from './retry.ts';
@@ -64,6 +65,7 @@ export const verbs: readonly Verb[] = [
   recheck,
   again,
   skip,
+  restartCopy,
   rollback,
   abort,
 ];

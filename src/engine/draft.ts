@@ -38,6 +38,7 @@ export interface Draft {
   /** The execution that was open when the pause was asked for has ended. */
   pauseSettled: boolean;
   abort: RunState['abort'];
+  takingBack: RunState['takingBack'];
   undoBegun: boolean;
   dueAt: number | undefined;
   promotionCalled: boolean;
@@ -76,6 +77,7 @@ export function emptyDraft(shape: RunbookShape): Draft {
     pause: undefined,
     pauseSettled: false,
     abort: undefined,
+    takingBack: undefined,
     undoBegun: false,
     dueAt: undefined,
     promotionCalled: false,
@@ -139,8 +141,36 @@ function forgetQuestions(draft: Draft): void {
   draft.disconnect = undefined;
   draft.pause = undefined;
   draft.abort = undefined;
+  draft.takingBack = undefined;
   draft.undoBegun = false;
   draft.givingBack = undefined;
+}
+
+/** As an abort that ends at one step. What a give-back of the writes could not take back still waits for people. */
+export function takeCopyBack(draft: Draft, { to, by, reason, at }: Extract<Fact, { readonly type: 'copy.restart-requested' }>): void {
+  draft.takingBack = { to, by, reason, at };
+  draft.gate = undefined;
+  draft.rechecked = undefined;
+  draft.task = undefined;
+  draft.disconnect = undefined;
+  draft.pause = undefined;
+  if (!draft.blocked?.undoing) draft.blocked = undefined;
+}
+
+/** From the step that it was taken back to the run goes on as if it came there for the first time; what prepared the copy looks again. */
+export function copyAnew(draft: Draft): void {
+  if (!draft.takingBack) return;
+  const from = Math.max(0, draft.order.indexOf(draft.takingBack.to));
+  draft.takingBack = undefined;
+  draft.reached = Math.min(draft.reached, from - 1);
+  for (const [index, id] of draft.order.entries()) {
+    if (!ofLeg(draft, id)) continue;
+    if (index < from && shapeOfStep(draft, id)?.copy !== 'prepares') continue;
+    const attempts = draft.steps.get(id)?.attempts ?? 0;
+    reset(draft, id);
+    // What it did before stays done, so that an abort has to undo it.
+    if (index < from) touch(draft, id).attempts = attempts;
+  }
 }
 
 /** Is it a step of the leg that the run is on? */

@@ -39,6 +39,7 @@ export type FactBody =
       readonly file?: { readonly name: string; readonly content: string };
       readonly exhibits?: readonly Exhibit[];
       readonly sessions?: readonly HinderingSession[];
+      readonly restartCopy?: true;
     }
   | { readonly type: 'step.skipped'; readonly step: string; readonly by: string; readonly reason: string }
   | { readonly type: 'step.undone'; readonly step: string; readonly how: 'undone' | 'kept'; readonly why: string }
@@ -94,6 +95,10 @@ export type FactBody =
   | { readonly type: 'run.handed-over'; readonly by: string; readonly to: string }
   | { readonly type: 'abort.requested'; readonly by: string; readonly reason: string }
   | { readonly type: 'undo.begun'; readonly reason: string }
+  /** The copy is to begin anew: everything down to and including the step `to` is taken back first. */
+  | { readonly type: 'copy.restart-requested'; readonly by: string; readonly reason: string; readonly to: string }
+  /** It is: the run goes on from that step. */
+  | { readonly type: 'copy.taken-back' }
   | { readonly type: 'deadline.set'; readonly dueAt: number }
   | { readonly type: 'promotion.called' }
   | { readonly type: 'promotion.refused'; readonly reason: string }
@@ -198,6 +203,8 @@ export const movesEpoch = {
   'run.handed-over': false,
   'abort.requested': false,
   'undo.begun': true,
+  'copy.restart-requested': true,
+  'copy.taken-back': true,
   'deadline.set': false,
   'promotion.called': false,
   'promotion.refused': false,

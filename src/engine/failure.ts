@@ -14,7 +14,10 @@ export interface Failure extends Shown {
 /** What nobody classified goes to a human: for DDL, grants and a promotion a pause is the safe default. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof NeedsHuman) {
-    const shown = error.tables.length > 0 ? { exhibits: error.tables } : {};
+    const shown: Shown = {
+      ...(error.tables.length > 0 ? { exhibits: error.tables } : {}),
+      ...(error.restartCopy ? { restartCopy: true } : {}),
+    };
     return { code: error.code, reason: error.message, remedy: error.remedy, fate: 'human', ...shown };
   }
   if (error instanceof Fatal)
@@ -40,7 +43,7 @@ export function failureOf(error: unknown): Failure {
  * nobody has to be awake for that.
  */
 export function failureFacts(state: RunState, step: string, failure: Failure, undoing: boolean): readonly FactBody[] {
-  const { code, remedy, fate, file, exhibits, sessions } = failure;
+  const { code, remedy, fate, file, exhibits, sessions, restartCopy } = failure;
   const blocked: FactBody = {
     type: 'step.blocked',
     step,
@@ -52,6 +55,7 @@ export function failureFacts(state: RunState, step: string, failure: Failure, un
     ...(file ? { file } : {}),
     ...(exhibits ? { exhibits } : {}),
     ...(sessions?.length ? { sessions } : {}),
+    ...(restartCopy ? { restartCopy } : {}),
   };
   if (undoing || !mustGiveBack(state)) return [blocked];
   return [blocked, { type: 'give-back.begun', reason: `${step} failed: ${sentence(failure.reason)}` }];

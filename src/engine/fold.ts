@@ -1,4 +1,17 @@
-import { abandonLeg, begin, beginLeg, type Draft, emptyDraft, endWriteStop, reset, settle, takeUpgradeBack, touch } from './draft.ts';
+import {
+  abandonLeg,
+  begin,
+  beginLeg,
+  copyAnew,
+  type Draft,
+  emptyDraft,
+  endWriteStop,
+  reset,
+  settle,
+  takeCopyBack,
+  takeUpgradeBack,
+  touch,
+} from './draft.ts';
 import { type Fact, movesEpoch } from './facts.ts';
 import type { RunbookShape, RunState } from './state.ts';
 import { currentOf, statusOf } from './status.ts';
@@ -142,6 +155,7 @@ function take(draft: Draft, fact: Fact): void {
       return;
     case 'abort.requested':
       draft.abort = { by: fact.by, reason: fact.reason, at: fact.at };
+      draft.takingBack = undefined;
       return;
     case 'undo.begun':
       draft.undoBegun = true;
@@ -150,6 +164,12 @@ function take(draft: Draft, fact: Fact): void {
       draft.rechecked = undefined;
       draft.task = undefined;
       draft.blocked = undefined;
+      return;
+    case 'copy.restart-requested':
+      takeCopyBack(draft, fact);
+      return;
+    case 'copy.taken-back':
+      copyAnew(draft);
       return;
     case 'deadline.set':
       draft.dueAt = fact.dueAt;
@@ -250,6 +270,7 @@ function stateOf(draft: Draft, facts: readonly Fact[]): RunState {
     records: draft.records,
     pause: draft.pause,
     abort: draft.abort,
+    takingBack: draft.takingBack,
     deadlineAt: draft.promotionCalled ? undefined : draft.dueAt,
     promotionCalled: draft.promotionCalled,
     givingBack: draft.givingBack ? { reason: draft.givingBack.reason } : undefined,

@@ -1,6 +1,7 @@
 import { type Decision, refused } from './approvals.ts';
 import type { FactBody } from './facts.ts';
 import type { RunbookShape, RunState } from './state.ts';
+import { isBegun } from './status.ts';
 import { mustGiveBack, pointOfNoReturn, writesSentence } from './writes.ts';
 
 /** Stop after the open execution; inside the write stop the writes are given back first. */
@@ -9,6 +10,11 @@ export function pause(state: RunState, by: string, reason: string): Decision {
   if (over) return over;
   if (state.abort)
     return refused('run.aborting', `${name(state)} is being aborted by ${state.abort.by}; it cannot be paused. Wait for its end.`);
+  if (state.takingBack)
+    return refused(
+      'copy.restarting',
+      `${name(state)} is taken back for ${state.takingBack.by}, to copy anew; it can be paused after that.`,
+    );
   if (state.status === 'undoing')
     return refused('run.undoing', `${name(state)} takes its steps back; it cannot be paused. Wait for its end.`);
   if (state.pause) return refused('run.paused', `${name(state)} is already paused by ${state.pause.by}; resume it to go on.`);
@@ -131,6 +137,38 @@ export function abort(state: RunState, shape: RunbookShape, by: string, reason: 
     kind: 'facts',
     facts: [{ type: 'abort.requested', by, reason: reason.trim() }, ...giveBackFirst(state, `${by} aborted the run`)],
     message: `${by} aborted ${state.leg.name === 'upgrade' ? '' : `the ${legWords[state.leg.name]} of `}${name(state)}: ${reason.trim()}. What was done is undone, latest first.`,
+  };
+}
+
+/**
+ * Take back everything down to where the copy begins and go on from there: what was copied is thrown away, everything else stays. Inside
+ * the write stop the writes are given back first.
+ */
+export function restartCopy(state: RunState, shape: RunbookShape, by: string, reason: string): Decision {
+  const over = notRunning(state);
+  if (over) return over;
+  const run = name(state);
+  if (state.abort) return refused('run.aborting', `${run} is being aborted by ${state.abort.by}, so its copy cannot be restarted.`);
+  if (state.takingBack)
+    return refused(
+      'copy.restarting',
+      `The copy of ${run} is already being restarted for ${state.takingBack.by}; wait until it begins anew.`,
+    );
+  const final = state.leg.name === 'upgrade' && !state.promotionCalled ? passed(state, shape) : 'the promotion was called';
+  if (final !== undefined)
+    return refused('copy.over', `The copy of ${run} cannot be restarted any more: ${final}. Go on, or roll it back when it has finished.`);
+  const to = shape.find((step) => step.copy === 'begins')?.id;
+  const first = state.steps.find((step) => step.id === to);
+  if (!first || !isBegun(first))
+    return refused('copy.not-begun', `No copy of ${run} has begun, so there is none to restart; its status says what it waits for.`);
+  if (reason.trim() === '') return refused('copy.reason-missing', `Say why the copy of ${run} is restarted: it stays in the report.`);
+  return {
+    kind: 'facts',
+    facts: [
+      { type: 'copy.restart-requested', by, reason: reason.trim(), to: first.id },
+      ...giveBackFirst(state, `${by} restarted the copy`),
+    ],
+    message: `${by} restarts the copy of ${run}: ${reason.trim()}. ${mustGiveBack(state) ? 'The writes are given back first' : writesSentence(state).slice(0, -1)}; what the copy brought is taken back, then everything is copied anew.`,
   };
 }
 

@@ -38,12 +38,13 @@ export function next(state: RunState, shape: RunbookShape): Next {
   }
 }
 
-function undoneAs({ leg, abort }: RunState): Extract<Next, { readonly do: 'end' }>['as'] {
+function undoneAs({ leg, abort, takingBack }: RunState): Extract<Next, { readonly do: 'end' }>['as'] {
+  if (takingBack) return 'copy.taken-back';
   if (leg.name === 'upgrade') return 'run.aborted';
   return abort ? 'leg.abandoned' : 'run.rolled-back';
 }
 
-/** The fact with which the run, or its leg, ends. */
+/** The fact with which the run, its leg, or the way back to the beginning of its copy ends. */
 export function endFact(state: RunState, move: Extract<Next, { readonly do: 'end' }>): FactBody {
   return move.as === 'leg.abandoned' ? { type: move.as, leg: state.leg.name, releases: state.leg.reopened } : { type: move.as };
 }

@@ -23,7 +23,8 @@ export function proofToKeep(state: RunState, begunBy: BegunBy): Begun | undefine
   const leg = state.leg.name;
   const step = begunBy[leg];
   if (!header || step === undefined || state.promotionCalled || state.endedAt !== undefined) return undefined;
-  if (state.abort || state.status === 'undoing' || state.steps.find(({ id }) => id === step)?.status !== 'done') return undefined;
+  if (state.abort || state.takingBack || state.status === 'undoing' || state.steps.find(({ id }) => id === step)?.status !== 'done')
+    return undefined;
   const records = state.records.get(step);
   const begun = records?.get('proof') as { readonly since: number; readonly prints?: ProofKept['prints'] } | null | undefined;
   if (!begun?.prints) return undefined;

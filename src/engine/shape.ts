@@ -34,6 +34,7 @@ function stepShape<C>(phase: Phase<C>, step: Step<C>): StepShape {
     irreversible: undo === 'irreversible',
     undo,
     ...(step.writeStop === undefined ? {} : { writeStop: step.writeStop }),
+    ...(step.copy === undefined ? {} : { copy: step.copy }),
   };
 }
 

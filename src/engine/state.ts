@@ -14,6 +14,7 @@ export interface StepShape {
   readonly irreversible: boolean;
   readonly undo: 'function' | 'keep' | 'irreversible' | 'ask';
   readonly writeStop?: 'gate' | 'within' | 'promotion' | 'after-promotion';
+  readonly copy?: 'prepares' | 'begins';
 }
 export type RunbookShape = readonly StepShape[];
 
@@ -74,6 +75,8 @@ export interface Blocked {
   readonly skippable: boolean;
   /** Those in its way that people may have disconnected. */
   readonly sessions: readonly HinderingSession[];
+  /** A copy that is begun anew makes it good. */
+  readonly restartCopy: boolean;
 }
 export type RunStatus =
   | 'nothing'
@@ -143,6 +146,8 @@ export interface RunState {
   readonly records: ReadonlyMap<string, ReadonlyMap<string, unknown>>;
   readonly pause: { readonly by: string; readonly reason: string; readonly at: number } | undefined;
   readonly abort: { readonly by: string; readonly reason: string; readonly at: number } | undefined;
+  /** The copy is to begin anew: the steps from `to` on are taken back, then the run goes on from there. */
+  readonly takingBack: { readonly to: string; readonly by: string; readonly reason: string; readonly at: number } | undefined;
   readonly deadlineAt: number | undefined;
   /** The leg's point of no return: the promotion, or in a rollback the opening of the old instance. */
   readonly promotionCalled: boolean;
@@ -169,8 +174,11 @@ export type Next =
   | { readonly do: 'undo'; readonly step: string }
   /** Undo the write stop's steps, latest first, then `writes.given-back`. */
   | { readonly do: 'give-back'; readonly reason: string }
-  /** Nothing is left to do, or all steps are undone that can be. */
-  | { readonly do: 'end'; readonly as: 'run.finished' | 'run.aborted' | 'run.rolled-back' | 'run.retired' | 'leg.abandoned' }
+  /** Nothing is left to do, or all steps are undone that can be or that were to be. */
+  | {
+      readonly do: 'end';
+      readonly as: 'run.finished' | 'run.aborted' | 'run.rolled-back' | 'run.retired' | 'leg.abandoned' | 'copy.taken-back';
+    }
   | { readonly do: 'await-gate'; readonly gate: string }
   | { readonly do: 'await-task'; readonly step: string }
   | { readonly do: 'await-human'; readonly step: string }

@@ -45,6 +45,8 @@ export interface Shown {
   readonly file?: Attachment;
   /** Those that people may have disconnected; only from a step with `disconnect`. */
   readonly sessions?: readonly HinderingSession[];
+  /** A copy that is begun anew makes it good: people are offered to restart it. */
+  readonly restartCopy?: true;
 }
 
 /** A session that is in a step's way. A process id is given away again, so only pid and start together name it. */
@@ -153,6 +155,11 @@ export interface Step<D> {
   readonly waitsFor?: Cause;
   /** Part of its leg's write stop: `gate` opens it, `within` runs inside, `promotion` (of a rollback: the old instance is opened) ends the automatic way back. */
   readonly writeStop?: 'gate' | 'within' | 'promotion' | 'after-promotion';
+  /**
+   * Its part in the copy, which people may have restarted: `begins` is where the run is then taken back to, one step of the upgrade;
+   * `prepares` made the source ready for it, as the schema was, and looks again.
+   */
+  readonly copy?: 'prepares' | 'begins';
   check(clients: D, run: RunView): Promise<Observation>;
   /** Absent where the step only waits, asks or decides. Must be harmless when half of it was done before. */
   apply?(clients: D, run: RunView): Promise<void>;

@@ -4,7 +4,10 @@ import type { Blocked } from './state.ts';
 import { sentence, writesSentence } from './writes.ts';
 
 /** Puts the run before people. */
-export function block(draft: Draft, fact: Omit<Blocked, 'skippable' | 'sessions'> & Partial<Pick<Blocked, 'sessions'>>): void {
+export function block(
+  draft: Draft,
+  fact: Omit<Blocked, 'skippable' | 'sessions' | 'restartCopy'> & Partial<Pick<Blocked, 'sessions' | 'restartCopy'>>,
+): void {
   const step = touch(draft, fact.step);
   if (!fact.undoing) step.status = 'blocked';
   if (draft.task?.step === fact.step) draft.task = undefined;
@@ -21,6 +24,7 @@ export function block(draft: Draft, fact: Omit<Blocked, 'skippable' | 'sessions'
     // Undoing, a step may be left as it is; the write stop's may not, or the writes stay off.
     skippable: fact.undoing ? draft.undoBegun : shapeOfStep(draft, fact.step)?.skippable === true,
     sessions: fact.sessions ?? [],
+    restartCopy: fact.restartCopy ?? false,
   };
 }
 
@@ -54,7 +58,7 @@ export function givenBack(draft: Draft, fact: Extract<Fact, { readonly type: 'wr
   draft.dueAt = undefined;
   draft.givingBack = undefined;
   voidCutover(draft);
-  if (draft.pause || draft.abort) return;
+  if (draft.pause || draft.abort || draft.takingBack) return;
   block(draft, {
     step: cutoverStep(draft),
     at: fact.at,

@@ -10,7 +10,7 @@ import type { UndoFunction } from './step.ts';
 import { openSession, type Session } from './view.ts';
 
 /**
- * Undoes one step of an aborted run. The first of them begins the undoing: the lease is held, so no execution is open.
+ * Undoes one step of a run that is aborted or taken back to where its copy begins. Of an abort the first of them begins the undoing: the lease is held, so no execution is open.
  * @throws Transient for the job to try again, LeaseLost when another worker took the run over.
  */
 export async function undoStep<C>(execution: Execution<C>, id: string): Promise<Outcome> {
@@ -58,13 +58,17 @@ export async function failUndo(execution: Ownership, id: string, failure: Failur
 async function runUndo<C>(execution: Execution<C>, session: Session, id: string, undo: UndoFunction<C>): Promise<Outcome> {
   try {
     await undo(execution.clients, session.view);
-    return await settled(session, execution, id, 'undone', session.state().abort?.reason ?? session.state().leg.reason);
+    return await settled(session, execution, id, 'undone', whyUndone(session.state()));
   } catch (error) {
     if (error instanceof LeaseLost) throw error;
     if (execution.signal.aborted) return { kind: 'interrupted' };
     if (error instanceof Transient) throw error;
     return await failUndo(execution, id, failureOf(error));
   }
+}
+
+function whyUndone({ abort, takingBack, leg }: RunState): string {
+  return abort?.reason ?? takingBack?.reason ?? leg.reason;
 }
 
 async function settled(session: Session, execution: Ownership, id: string, how: 'undone' | 'kept', why: string): Promise<Outcome> {

@@ -86,6 +86,9 @@ export function createDataMigration(options: {
     async stop(id) {
       return change(on('migrationJobs.stop', job(id)), (api) => api.migrationJobs.stop({ name: job(id), requestBody: {} }, once));
     },
+    async restart(id) {
+      return change(on('migrationJobs.restart', job(id)), (api) => api.migrationJobs.restart({ name: job(id), requestBody: {} }, once));
+    },
     async promote(id) {
       return change(on('migrationJobs.promote', job(id)), (api) => api.migrationJobs.promote({ name: job(id), requestBody: {} }, once));
     },

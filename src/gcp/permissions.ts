@@ -54,6 +54,7 @@ export const needs: readonly Need[] = [
   dms('migrationJobs.verify', 'migrationjobs.verify'),
   dms('migrationJobs.start', 'migrationjobs.start'),
   dms('migrationJobs.stop', 'migrationjobs.stop'),
+  dms('migrationJobs.restart', 'migrationjobs.restart'),
   dms('migrationJobs.promote', 'migrationjobs.promote'),
   dms('migrationJobs.objects.list', 'objects.list'),
   dms('operations.get', 'operations.get'),

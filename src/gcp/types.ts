@@ -76,6 +76,8 @@ export interface DataMigration {
   verify(id: string): Promise<string>;
   start(id: string): Promise<string>;
   stop(id: string): Promise<string>;
+  /** Of a job that was stopped or has failed: empties the destination and copies from the beginning. */
+  restart(id: string): Promise<string>;
   promote(id: string): Promise<string>;
   objects(id: string): Promise<readonly MigrationJobObject[]>;
   operation(name: string): Promise<LongRunningOperation>;

@@ -129,6 +129,7 @@ async function synchronized(
 
 function notCarried(why: string): NeedsHuman {
   return new NeedsHuman('schema.not-carried', `What is new on the source could not be carried over to the destination: ${why}.`, {
-    remedy: 'Put right what is named and press Retry; or abort and start again: the new copy takes everything.',
+    remedy: 'Put right what is named and press Retry; or *Restart the copy*: it takes everything anew.',
+    restartCopy: true,
   });
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { NeedsHuman, Transient } from '../errors.ts';
+import { NeedsHuman } from '../errors.ts';
+import { isUnreachable } from './reachable.ts';
 import { openSession, type Session, verifyCa } from './session.ts';
 import { endOlderSessions, ownerLock } from './take-over.ts';
 import type { Address, Postgres, Side, Sql } from './types.ts';
@@ -148,12 +149,4 @@ export function createPostgres(options: PostgresOptions): PostgresConnections {
       logins.clear();
     },
   };
-}
-
-/** No server there now, or none at all: a run must go on when an instance restarts, is not made yet or is gone. */
-function isUnreachable(error: unknown): boolean {
-  return (
-    (error instanceof Transient && ['postgres.unreachable', 'postgres.server-starting', 'postgres.server-stopping'].includes(error.code)) ||
-    (error instanceof NeedsHuman && ['postgres.address-unknown', 'gcp.no-instance', 'gcp.no-address'].includes(error.code))
-  );
 }

@@ -84,7 +84,7 @@ const other = { source: 'destination', destination: 'source' } as const satisfie
 function refuseHopeless(side: Side, slots: readonly SlotAt[], behind: readonly SlotAt[]): void {
   if (slots.length === 0)
     throw new NeedsHuman('drain.no-slots', `The ${side} has no replication slot: nothing tells that the ${other[side]} has everything.`, {
-      remedy: 'Look at the migration job in Database Migration Service; without its slots the copy has to begin anew.',
+      remedy: 'Look at the migration job in Database Migration Service; without its slots the copy has to begin anew (restart-copy).',
     });
   const lost = behind.filter(({ walStatus }) => walStatus === 'lost');
   if (lost.length > 0)
@@ -92,7 +92,7 @@ function refuseHopeless(side: Side, slots: readonly SlotAt[], behind: readonly S
       'drain.slot-lost',
       `The ${side} has removed WAL that slot ${lost.map(({ slot }) => slot).join(', ')} still needs.`,
       {
-        remedy: 'The copy has to begin anew: abort, and start with more room for WAL (max_slot_wal_keep_size).',
+        remedy: 'The copy has to begin anew (restart-copy), with more room for WAL (max_slot_wal_keep_size).',
       },
     );
 }

@@ -66,7 +66,7 @@ export async function mirrorLedger(sql: Sql, run: string, ledger: FenceLedger): 
     await tx.change('create schema if not exists pgupgrade_ledger');
     await tx.change(
       `create table if not exists pgupgrade_ledger.fence
-         (run text primary key, ledger jsonb not null, fenced_at timestamptz not null default now(), undone_at timestamptz)`,
+         (run text primary key, ledger jsonb not null, fenced_at timestamptz not null default now(), undone_at timestamptz, final_at timestamptz)`,
     );
     await tx.change(
       `insert into pgupgrade_ledger.fence (run, ledger) values ($1, $2)
@@ -76,14 +76,33 @@ export async function mirrorLedger(sql: Sql, run: string, ledger: FenceLedger): 
   });
 }
 
+/** A fence that stands, as mirrored on its server. */
+export interface StandingFence {
+  readonly run: string;
+  readonly ledger: FenceLedger;
+  readonly at: Date;
+  /** It is never to be taken down again: the other instance was opened, or is about to be. */
+  readonly final: boolean;
+}
+
 /** The ledgers of fences that stand, newest first, as mirrored on that server (a session in database `postgres`). */
-export async function standingFences(
-  sql: Sql,
-): Promise<readonly { readonly run: string; readonly ledger: FenceLedger; readonly at: Date }[]> {
+export async function standingFences(sql: Sql): Promise<readonly StandingFence[]> {
   if (!(await ledgerHas(sql, 'fence'))) return [];
-  return sql.look<{ run: string; ledger: FenceLedger; at: Date }>(
-    'select run, ledger, fenced_at as at from pgupgrade_ledger.fence where undone_at is null order by fenced_at desc',
+  // By way of JSON: an older version of the bot made the table without that column.
+  return sql.look<{ run: string; ledger: FenceLedger; at: Date; final: boolean }>(
+    `select run, ledger, fenced_at as at, to_jsonb(f) ->> 'final_at' is not null as final
+     from pgupgrade_ledger.fence f where undone_at is null order by fenced_at desc`,
   );
+}
+
+/**
+ * Said on the closed server before the other one is opened: whoever wants to give its writes back need not ask that other one,
+ * which may not answer.
+ */
+export async function markFinal(sql: Sql, run: string): Promise<void> {
+  if (!(await ledgerHas(sql, 'fence'))) return;
+  await sql.change('alter table pgupgrade_ledger.fence add column if not exists final_at timestamptz');
+  await sql.change('update pgupgrade_ledger.fence set final_at = now() where run = $1 and final_at is null', [run]);
 }
 
 /** Marks the mirrored ledger of `run` as undone; with nothing else to give back nothing is left behind. */

@@ -4,12 +4,13 @@ import { identifier, literal } from './identifiers.ts';
 /** What `unfence` does, as SQL for a person: run as the bot's user in database `postgres` of the source. Harmless where it was done already. */
 export function unfenceSql({ bot, databases, roles, memberships }: FenceLedger, run: string): readonly string[] {
   const user = identifier(bot);
-  const owners = [...new Set(databases.flatMap(({ owner, grants }) => [owner, ...grants.map(({ grantor }) => grantor)]))].filter(
-    (role) => role !== bot,
-  );
+  const owners = databases.map(({ owner }) => owner);
+  const grantors = databases.flatMap(({ grants }) => grants.map(({ grantor }) => grantor)).filter((role) => !owners.includes(role));
+  // The owners that it could not act as the fence joined; of the others a membership is refused where it has no ADMIN, and not needed.
+  const joining = [...new Set([...memberships, ...grantors])].filter((role) => role !== bot);
   return [
     ...roles.map((role) => `alter role ${identifier(role)} login;`),
-    ...owners.map((role) => `grant ${identifier(role)} to ${user};`),
+    ...joining.map((role) => `grant ${identifier(role)} to ${user};`),
     ...databases.flatMap(({ name, owner, grants }) => {
       const database = identifier(name);
       const kept = grants.some(({ grantee }) => grantee === bot);

@@ -1,3 +1,4 @@
+import { isUnreachable } from '../postgres/reachable.ts';
 import type { Side } from '../postgres/types.ts';
 import { openSession, type Session } from './session.ts';
 import type { ConnectionFactory } from './types.ts';
@@ -13,9 +14,23 @@ export interface Factories {
   readonly destination: ConnectionFactory;
 }
 
-/** The same work on both servers at once. If one side fails, its error is thrown after the other side has ended. */
+/**
+ * The same work on both servers at once. If one side fails, its error is thrown after the other side has ended. That is at once
+ * where a server is lost: nothing can be compared with it any more, and the other side's statement may take for hours.
+ */
 export async function both<T>(pair: Pair, work: (session: Session, side: Side) => Promise<T>): Promise<{ source: T; destination: T }> {
-  const [source, destination] = await Promise.allSettled([work(pair.source, 'source'), work(pair.destination, 'destination')]);
+  let lost: unknown;
+  const on = (side: Side) =>
+    work(pair[side], side).catch((error: unknown) => {
+      if (lost === undefined && isUnreachable(error)) {
+        lost = error;
+        // Its connection is closed; what runs on that server is cancelled with the whole comparison (`withPairs`).
+        void pair[side === 'source' ? 'destination' : 'source'].end();
+      }
+      throw error;
+    });
+  const [source, destination] = await Promise.allSettled([on('source'), on('destination')]);
+  if (lost !== undefined) throw lost;
   if (source.status === 'rejected') throw source.reason;
   if (destination.status === 'rejected') throw destination.reason;
   return { source: source.value, destination: destination.value };

@@ -32,8 +32,15 @@ export function reportOf(verdict: Verdict, rowsPerTable: number, outDir: string 
       ? ['', 'Different as expected:', ...verdict.expected.map((each) => `  ${each.kind} ${each.object}: ${each.reason}`)]
       : []),
     ...(aside.length > 0 ? ['', 'Not compared:', ...aside.map((each) => `  ${each.object}: ${each.reason}`)] : []),
-    ...(outDir !== undefined && !verdict.equal ? ['', `All differences: differences.csv and differences.jsonl in ${outDir}`] : []),
+    ...(outDir !== undefined && (!verdict.equal || rowsExpected(verdict))
+      ? ['', `All differences: differences.csv and differences.jsonl in ${outDir}`]
+      : []),
   ].join('\n');
+}
+
+/** They are no difference, and in the files all the same. */
+function rowsExpected({ expected }: Verdict): boolean {
+  return expected.some(({ kind }) => kind === 'rows');
 }
 
 /** What could not be compared may differ: that comes before what does. */

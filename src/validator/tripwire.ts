@@ -33,7 +33,7 @@ function keptSchema(run: Pick<Ledger, 'recall'>): KeptSchema {
   const accepted = acceptedBy.flatMap(
     (step) => run.recall<{ readonly since: string; readonly schema: KeptSchema }>('accepted', step) ?? [],
   );
-  // A new hold (after an abort and a new start of the phase) begins anew.
+  // A new hold (the copy was restarted) begins anew.
   const own = accepted.filter(({ since }) => since === stamp(held));
   return own.reduce<KeptSchema>((newest, { schema }) => (later(schema, newest) ? schema : newest), held);
 }
@@ -71,7 +71,7 @@ export async function tripwire(clients: Watched, run: Ledger): Promise<Tripped |
   return {
     is: 'blocking',
     reason: `The schema of the source was changed while it is copied (${driftWords(drifts)}), and it is not the same on the destination: ${[...tables.map(({ database, table }) => `database ${database}: table ${table} is missing there`), ...others].join('; ')}.`,
-    remedy: `Run what is named on the destination as a member of cloudsqlexternalsync, or take the change back on the source, then press Retry${tables.length > 0 ? '; new tables are carried over by the bot then' : ''}. Or abort and start again: the new copy takes everything.`,
+    remedy: `Run what is named on the destination as a member of cloudsqlexternalsync, or take the change back on the source, then press Retry${tables.length > 0 ? '; new tables are carried over by the bot then' : ''}; or *Restart the copy*: it takes everything anew.`,
   };
 }
 

@@ -18,10 +18,19 @@ export interface VerdictRecord {
   /** Sentences, at most `longest`. */
   readonly differences: readonly string[];
   readonly count: number;
+  /** What has no rows of its own, and so was not compared: `2 foreign tables`. Absent: nothing, or in logs of older versions. */
+  readonly aside?: readonly string[];
   /** Rows and tables were proved equal while changes flowed; in the write stop only what had changed since was read again. */
   readonly proved?: { readonly keys: number; readonly tables: number; readonly durationMs: number };
 }
 const longest = 20;
+/** How the reasons of what is not compared begin, and what is counted for each. */
+const kinds = [
+  ['A foreign table', 'foreign table', 'foreign tables'],
+  ['A materialized view', 'materialized view', 'materialized views'],
+  ['A table of an extension', 'table of an extension', 'tables of extensions'],
+  ['', 'other object', 'other objects'],
+] as const;
 
 export function recordOf(verdict: Verdict, connections: number): VerdictRecord {
   const sentences = [
@@ -45,7 +54,20 @@ export function recordOf(verdict: Verdict, connections: number): VerdictRecord {
     intended: intendedOf(verdict),
     differences: sentences.slice(0, longest),
     count: sentences.length,
+    ...asideOf(verdict),
   };
+}
+
+function asideOf({ notCompared }: Verdict): Pick<VerdictRecord, 'aside'> {
+  const found = notCompared
+    .filter(({ obstacle }) => !obstacle)
+    .map(({ reason }) => kinds.find(([beginning]) => reason.startsWith(beginning)));
+  const aside = kinds.flatMap((kind) => {
+    const [, one, more] = kind;
+    const n = found.filter((each) => each === kind).length;
+    return n > 0 ? [many(n, one, more)] : [];
+  });
+  return aside.length > 0 ? { aside } : {};
 }
 
 /** One sentence of what was compared, with its figures. `rows`: nothing else was looked at. */
@@ -57,8 +79,12 @@ export function verdictText(record: VerdictRecord, parts: 'everything' | 'rows' 
   const rates = `${count(Math.round(rows / seconds))} rows/s, ${size(bytes / seconds)}/s${by} on each side`;
   const figures = `${many(record.tables, 'table')}, ${many(rows, 'row')}, ${size(bytes)}${parts === 'rows' ? '' : ', schema and sequences'} in ${duration(durationMs)} (${rates})`;
   return record.equal
-    ? `equal: ${figures}${record.expected > 0 ? `; ${many(record.expected, 'difference')} intended` : ''}`
-    : `${many(record.count, 'difference')} in ${figures}: ${record.differences.slice(0, 5).join('; ')}`;
+    ? `equal: ${figures}${record.expected > 0 ? `; ${many(record.expected, 'difference')} intended` : ''}${asideText(record)}`
+    : `${many(record.count, 'difference')} in ${figures}: ${record.differences.slice(0, 5).join('; ')}${asideText(record)}`;
+}
+
+function asideText({ aside = [] }: VerdictRecord): string {
+  return aside.length > 0 ? `; not compared: ${aside.join(', ')}` : '';
 }
 
 function provedText(
@@ -68,5 +94,5 @@ function provedText(
 ): string {
   const again = `${many(keys, 'row')} read again in ${durationMs} ms${tables > 0 ? `, ${many(tables, 'table')} as a whole` : ''}`;
   const intended = record.expected > 0 ? `; ${many(record.expected, 'difference')} intended` : '';
-  return `equal: ${many(record.tables, 'table')}, ${many(record.rows, 'row')}, ${size(record.bytes)} proved while changes flowed; with the writes off ${again}; ${parts === 'rows' ? '' : 'schema and sequences; '}${duration(record.durationMs)} in all${intended}`;
+  return `equal: ${many(record.tables, 'table')}, ${many(record.rows, 'row')}, ${size(record.bytes)} proved while changes flowed; with the writes off ${again}; ${parts === 'rows' ? '' : 'schema and sequences; '}${duration(record.durationMs)} in all${intended}${asideText(record)}`;
 }

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { compiled } from '../../sandbox/compiled.ts';
+import { emergencyExit } from '../support/emergency-exit.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 
 /** Redis forgets everything inside the write stop: nobody is left who knows of the deadline. */
@@ -26,9 +24,8 @@ test('one sentence says that the log is gone and the writes are off, and give-ba
   expect(said.text).toContain('npx pgupgrade give-back-writes staging --service inapp');
 
   const known = writes();
-  const { stdout } = await promisify(execFile)(process.execPath, [compiled('src/cli.js'), 'give-back-writes', 'staging'], {
-    env: { PATH: process.env['PATH'], ...world.environment },
-  });
+  stage.worker.kill('SIGKILL');
+  const stdout = await emergencyExit(world, 'staging');
   expect(stdout).toMatch(/CONNECT and LOGIN on me-inapp-staging-pg15 are as they were before its fence; .* Writes are on\./);
   expect(stdout).toMatch(/inapp-web is scaled to \d+ replicas again\./);
   await expect.poll(writes, { timeout: 30_000 }).toBeGreaterThan(known + 100);

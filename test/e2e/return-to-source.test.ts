@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { compiled } from '../../sandbox/compiled.ts';
 import type { RunState } from '../../src/engine/state.ts';
+import { emergencyExit } from '../support/emergency-exit.ts';
 import { ask } from '../support/server-looks.ts';
 import { type Picture, pictureOf } from '../support/source-picture.ts';
 import { openStage, type Stage } from '../support/stage.ts';
@@ -49,14 +47,7 @@ async function closedOnBothSides(run: string): Promise<void> {
 
 /** The emergency exit asks Google: with the new instance promoted, opening the old one would let both be written to. */
 async function emergencyExitRefuses(): Promise<void> {
-  const exit = await promisify(execFile)(process.execPath, [compiled('src/cli.js'), 'give-back-writes', 'staging'], {
-    env: { PATH: process.env['PATH'], ...stage.world.environment },
-  }).then(
-    () => undefined,
-    (error: { readonly code: number; readonly stderr: string }) => error,
-  );
-  expect(exit?.code).toBeGreaterThan(0);
-  expect(exit?.stderr).toContain('promotion.called');
+  await expect(emergencyExit(stage.world, 'staging')).rejects.toMatchObject({ stderr: expect.stringContaining('promotion.called') });
 }
 
 /** Presses Return to the source on the failure’s card; the people of the cast approve what is asked then. */
@@ -84,6 +75,8 @@ async function asBefore(): Promise<void> {
   await expect.poll(() => new Set(fresh().map(({ pod }) => pod.replace(/-[0-9a-f]{6}$/, ''))).size, { timeout: 30_000 }).toBe(3);
   const { lost, doubled } = await stage.world.watch.count(source, () => true);
   expect({ lost, doubled }).toEqual({ lost: [], doubled: 0 });
+  // Whatever comes next makes its destination anew.
+  expect(stage.world.servers.fleet.list().map(({ name }) => name)).toEqual(['me-inapp-staging-pg15']);
 }
 
 test('a promotion that fails asks people with both sides closed; they return, and the old instance serves as before', async () => {
@@ -104,7 +97,6 @@ test('the next attempt starts from an empty destination; a way back that cannot 
   const end = await returns(run);
   expect(end.writeStops.map((one) => one.end)).toEqual(['rolled-back']);
   await asBefore();
-  expect(stage.world.servers.fleet.list().map(({ name }) => name)).toEqual(['me-inapp-staging-pg15']);
 }, 600_000);
 
 /** Somebody changes the password of the way back’s user on the new instance as soon as the promotion is called. */

@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { compiled } from '../../sandbox/compiled.ts';
 import { iamToken } from '../../sandbox/servers/roles.ts';
 import { withSession } from '../../sandbox/servers/session.ts';
 import type { Cluster } from '../../sandbox/types.ts';
+import { emergencyExit } from '../support/emergency-exit.ts';
 import { holdTable } from '../support/hold-table.ts';
 import { ask, constraintDefinition, sequences } from '../support/server-looks.ts';
 import { type Picture, pictureOf } from '../support/source-picture.ts';
@@ -115,7 +113,7 @@ test('when the old instance does not catch up within the deadline, the writes ar
   await held.release();
 }, 240_000);
 
-test('with the worker dead inside it, give-back-writes opens the new instance, and the next worker goes on from there', async () => {
+test('with worker, Redis, Slack and the old instance gone inside it, give-back-writes opens the new one, and the next worker goes on from there', async () => {
   await stage.says('U0OPERATOR', `/pgupgrade retry ${run}`);
   const held = await hold();
   await approveRollback();
@@ -126,12 +124,12 @@ test('with the worker dead inside it, give-back-writes opens the new instance, a
     60_000,
   );
   stage.worker.kill('SIGKILL');
-  const { stdout } = await promisify(execFile)(process.execPath, [compiled('src/cli.js'), 'give-back-writes', 'staging'], {
-    env: { PATH: process.env['PATH'], ...stage.world.environment },
-  });
+  await source.crash();
+  const stdout = await emergencyExit(stage.world, 'staging');
   expect(stdout).toMatch(/CONNECT and LOGIN on me-inapp-staging-pg17 are as they were before its fence; .* Writes are on\./);
   expect(stdout).toMatch(/inapp-web is scaled to \d+ replicas again\./);
   await writesFlow(destination);
+  await source.restart();
   await stage.startWorker();
   const { blocked } = await stage.until(run, (state) => state.blocked !== undefined, 'the give-back', 120_000);
   expect(blocked?.code).toBe('writes.given-back');

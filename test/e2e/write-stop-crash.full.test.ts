@@ -29,7 +29,7 @@ beforeAll(async () => {
   run = await stage.starts('staging');
   await stage.until(run, ({ gate }) => gate?.gate === 'approve-cutover', 'the question');
   destination = stage.cluster('me-inapp-staging-pg17');
-  stops = writeStops(stage, { run, source, deadlineMs, promoted: () => promotesRefused });
+  stops = writeStops(stage, { run, home: source, deadlineMs, promoted: () => promotesRefused });
 }, 600_000);
 afterAll(() => stage?.close());
 

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Cluster } from '../../sandbox/types.ts';
 import type { RunState } from '../../src/engine/state.ts';
+import { emergencyExit } from '../support/emergency-exit.ts';
 import { freeze } from '../support/freeze.ts';
-import { ask } from '../support/server-looks.ts';
+import { ask, constraintDefinition } from '../support/server-looks.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 import { writeStops } from '../support/write-stops.ts';
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
   run = await stage.starts('staging');
   await stage.until(run, ({ gate }) => gate?.gate === 'approve-cutover', 'the question');
   destination = stage.cluster('me-inapp-staging-pg17');
-  stops = writeStops(stage, { run, source, deadlineMs, promoted: () => promotesRefused });
+  stops = writeStops(stage, { run, home: source, deadlineMs, promoted: () => promotesRefused });
 }, 600_000);
 afterAll(() => stage?.close());
 
@@ -124,6 +125,9 @@ test('Redis restarted inside it, the promotion’s answer lost, and the promotio
   await begun('fence-source');
   await stage.world.servers.redis.restart();
   const called: RunState = await stage.until(run, ({ promotionCalled }) => promotionCalled, 'the call', 60_000);
+  // What Google says of the job counts: the instance is not promoted yet.
+  await expect.poll(() => stage.world.google.log.filter(({ path, status }) => path.endsWith(':promote') && status === 200).length).toBe(1);
+  await expect(emergencyExit(stage.world, 'staging')).rejects.toMatchObject({ stderr: expect.stringContaining('promotion.called') });
   const state = await stage.until(
     run,
     ({ steps }) => steps.some(({ id, status }) => id === 'start-services' && status === 'done'),
@@ -139,4 +143,23 @@ test('Redis restarted inside it, the promotion’s answer lost, and the promotio
   const known = stops.writes(destination);
   await expect.poll(() => stops.writes(destination), { timeout: 30_000 }).toBeGreaterThan(known + 50);
   await stops.nothingIsLost(destination);
+}, 300_000);
+
+test('rows that came to violate a constraint are shown when it is to come back, and the run goes on once they are put right', async () => {
+  const both = `insert into public.campaign (customer_id, application_code, priority, name) select 987654, 'TWICE-1', 1, 'twice' from generate_series(1, 2) returning id`;
+  const rows = await ask<{ id: string }>(destination, 'inapp', both);
+  expect(rows).toHaveLength(2);
+  const { gate } = await stage.until(run, (state) => state.gate?.gate === 'configure-backups', 'the question', 120_000);
+  await stage.says('U0APPROVER', `/pgupgrade approve ${run} --question=${gate?.nonce}`);
+  const { blocked } = await stage.until(run, (state) => state.blocked !== undefined, 'the violation', 120_000);
+  expect(blocked).toMatchObject({ step: 'restore-constraints', code: 'postgres.duplicate-rows' });
+  const told = (await stage.facts(run)).findLast(({ type }) => type === 'step.blocked');
+  for (const { id } of rows) expect(JSON.stringify(told)).toContain(`"${id}"`);
+  expect(await constraintDefinition(destination, 'campaign_priority')).toBeUndefined();
+  await ask(destination, 'inapp', 'delete from public.campaign where customer_id = 987654');
+  await stage.says('U0OPERATOR', `/pgupgrade retry ${run}`);
+  await stage.ended(run, 'finished');
+  expect(await constraintDefinition(destination, 'campaign_priority')).toMatch(
+    /UNIQUE \(customer_id, application_code, priority\) DEFERRABLE/,
+  );
 }, 300_000);

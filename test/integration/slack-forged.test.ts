@@ -129,7 +129,8 @@ async function press(forgery: Forgery = {}): Promise<{ readonly status: number; 
   if (response.ok) await answered;
   return { status: response.status, said: told.slice(before).join() };
 }
-const votes = async () => (await world.log.read('PG-1')).filter(({ type }) => type === 'vote.cast' || type === 'gate.decided');
+const votes = async () =>
+  (await world.log.read('PG-1')).filter(({ type }) => ['vote.cast', 'gate.decided', 'copy.restart-requested'].includes(type));
 
 describe('a forged click', () => {
   it.each<readonly [string, Forgery]>([
@@ -150,6 +151,9 @@ describe('a forged click', () => {
     ['for a question of another number', { button: 'PG-1:approve-cutover:guessed' }, /\(gate\.stale\)/],
     ['for a gate that is not asked', { button: 'PG-1:remove-migration:n1' }, /\(gate\.not-open\)/],
     ['for a run that is not there', { button: 'PG-77:approve-cutover:n1' }, /\(run\.unknown\)/],
+    ['of somebody without the role, who would restart the copy', { action: 'run:restart-copy', button: 'PG-1' }, /\(actor\.not-allowed\)/],
+    ['for a copy that has not begun', { user: 'U0OPERATOR', action: 'run:restart-copy', button: 'PG-1' }, /\(copy\.not-begun\)/],
+    ['on the form’s own name, without its words', { action: 'restart-copy:asked', button: 'PG-1' }, /\([a-z.-]+\)$/],
     ['on a button that no version has', { action: 'gate:force' }, /\(button\.unknown\)/],
     ['without any value', { button: '' }, /\([a-z.-]+\)$/],
   ])('%s changes nothing and is answered', async (_name, forgery, answer) => {

@@ -204,6 +204,22 @@ describe('the source is looked at and prepared', () => {
     expect(await check(dropDeferrableConstraints)).toMatchObject({ state: 'done' });
   });
 
+  it('drop-deferrable-constraints: rows that violate it by now are shown when it is taken back, and that goes on once they are put right', async () => {
+    await admin(
+      'inapp',
+      `insert into campaign (customer_id, application_code, priority, name) select 987654, 'TWICE-1', 1, 'twice' from generate_series(1, 2)`,
+    );
+    await expect(undo(dropDeferrableConstraints)).rejects.toMatchObject({
+      code: 'postgres.duplicate-rows',
+      message: expect.not.stringContaining('TWICE'),
+      tables: [{ title: 'Rows of public.campaign with the same key', table: [expect.arrayContaining(['id', 'priority']), {}, {}] }],
+    });
+    await admin('inapp', 'delete from campaign where customer_id = 987654');
+    await undo(dropDeferrableConstraints);
+    expect(await admin('inapp', `select 1 as one from pg_constraint where conname = 'campaign_priority'`)).toHaveLength(1);
+    await apply(dropDeferrableConstraints);
+  });
+
   it('add-missing-primary-keys: the service file’s column, taken back by undo', async () => {
     const plan = await obeysTheLaws(addMissingPrimaryKeys);
     expect(plan).toContain('alter table "public"."knex_migrations_lock" add column dbid BIGSERIAL PRIMARY KEY -- database inapp');

@@ -1,13 +1,16 @@
+import { execFile } from 'node:child_process';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadServices } from '../../src/config/load.ts';
 import type { Target } from '../../src/config/schema.ts';
 import { targetOf } from '../../src/config/target.ts';
 import { fence } from '../../src/postgres/fence.ts';
-import type { FenceLedger } from '../../src/postgres/fence-ledger.ts';
+import { type FenceLedger, markFinal } from '../../src/postgres/fence-ledger.ts';
 import { mirrorReplicas } from '../../src/postgres/replicas-mirror.ts';
 import type { Side } from '../../src/postgres/types.ts';
 import { unfence } from '../../src/postgres/unfence.ts';
-import { standingOf } from '../../src/takeover.ts';
+import { linesOf, standingOf } from '../../src/takeover.ts';
 import { fenceSql } from '../../src/takeover-lines-fence.ts';
 import { lookAtWorld } from '../../src/takeover-world.ts';
 import { application, openPair, type Pair, passwords } from '../support/cutover-pair.ts';
@@ -16,6 +19,8 @@ import { application, openPair, type Pair, passwords } from '../support/cutover-
 const keep = ['migration', 'wayback'];
 let pair: Pair;
 let target: Target;
+/** Of the new instance, open. */
+let before: unknown;
 const ledgers = new Map<Side, FenceLedger>();
 
 const look = async (instanceType = 'CLOUD_SQL_INSTANCE') => {
@@ -50,6 +55,29 @@ function ledgerOf(side: Side): FenceLedger {
   if (!ledger) throw new Error(`no fence was put up on the ${side}`);
   return ledger;
 }
+/** Who may connect where and log in, and whose roles the bot's user is. */
+const rights = async (side: Side) => [
+  await pair.admin(
+    side,
+    'postgres',
+    `select d.datname, a.grantor::regrole::text, a.grantee, a.privilege_type, a.is_grantable from pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a order by 1, 2, 3, 4`,
+  ),
+  await pair.admin(side, 'postgres', 'select rolname, rolcanlogin from pg_roles order by 1'),
+  await pair.admin(
+    side,
+    'postgres',
+    'select roleid::regrole::text as role, member::regrole::text as member from pg_auth_members order by 1, 2',
+  ),
+];
+/** Types the lines in a shell, one after the other; gives what kubectl was told. */
+async function typed(lines: readonly string[]): Promise<readonly string[]> {
+  const script = ['set -e', 'kubectl() { echo "kubectl $*"; }', ...lines].join('\n');
+  const bin = dirname(pair.servers.fleet.program(17, 'psql'));
+  const { stdout } = await promisify(execFile)('bash', ['-c', script], {
+    env: { PATH: `${bin}:${process.env['PATH']}`, PGPORT: String(pair.destination.port), PGPASSWORD: passwords.postgres },
+  });
+  return stdout.split('\n').filter((line) => line.startsWith('kubectl'));
+}
 const mayCome = (side: Side) =>
   pair.as(side, 'inapp', application).then(
     (client) => client.end().then(() => true),
@@ -61,6 +89,7 @@ beforeAll(async () => {
   const service = (await loadServices('services')).get('inapp');
   if (!service) throw new Error('no service file');
   target = targetOf(service, 'staging');
+  before = await rights('destination');
   await close('source');
   await close('destination');
   await mirrorReplicas(await sql('destination'), 'PG-1-abcd1234', { 'inapp-web': 4 });
@@ -90,6 +119,36 @@ test('where somebody let a role in by hand nothing is concluded', async () => {
   expect(standing).toMatchObject({ left: [], mayGiveBack: false, ambiguous: expect.stringContaining('may log in there') });
 });
 
+test('the printed way back, typed in a shell, opens the new instance exactly as it was, and twice does no harm', async () => {
+  const { standing } = await look();
+  const at = ({ host }: Pair['source'], name: string) => ({ host, connectionName: `p:r:${name}` });
+  const lines = linesOf(
+    {
+      run: 'PG-1',
+      uid: standing.uid,
+      target,
+      source: at(pair.source, 'old'),
+      destination: at(pair.destination, 'new'),
+      fence: ledgerOf('source'),
+      fenceOnNew: ledgerOf('destination'),
+      replicas: {},
+      replicasOnNew: { 'inapp-web': 4 },
+      constraints: [],
+    },
+    standing,
+  );
+  const back = lines.slice(0, lines.indexOf('# OR go on:')).filter((line) => line.startsWith('psql') || line.startsWith('kubectl'));
+  expect(back.length).toBeGreaterThan(5);
+  expect(await mayCome('destination')).toBe(false);
+  for (let time = 0; time < 2; time += 1) {
+    expect(await typed(back)).toEqual(['kubectl -n inapp-staging scale deployment inapp-web --replicas=4']);
+    expect(await rights('destination')).toEqual(before);
+    expect(await mayCome('destination')).toBe(true);
+  }
+  expect((await look()).seen.destination.mirror?.fences).toEqual([]);
+  await close('destination');
+});
+
 test('the fence’s lines, typed by hand, keep the application out', async () => {
   const ledger = ledgerOf('source');
   await unfence(await sql('source'), 'PG-1-abcd1234', ledger);
@@ -105,4 +164,16 @@ test('with the old one open it is a rollback whose services belong there, and no
   const { standing } = await look();
   expect(standing).toMatchObject({ leg: 'rollback', mayGiveBack: false });
   expect(standing.left[0]).toBe('switch-services-back');
+});
+
+test('once it was said that the old one is opened, nothing is given back on the new one, whatever the old one shows', async () => {
+  await close('source');
+  expect((await look()).standing.mayGiveBack).toBe(true);
+  // As a version of the bot without the mark has made it.
+  await pair.admin('destination', 'postgres', 'alter table pgupgrade_ledger.fence drop column final_at');
+  expect((await look()).standing.mayGiveBack).toBe(true);
+  await markFinal(await sql('destination'), 'PG-1-abcd1234');
+  const { standing } = await look();
+  expect(standing).toMatchObject({ leg: 'rollback', mayGiveBack: false });
+  expect(standing.left[0]).toBe('open-source');
 });

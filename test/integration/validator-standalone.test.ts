@@ -62,6 +62,7 @@ describe('the validator alone', () => {
     const answer = await validate({ outDir, rowsOnly: true, expected });
     expect(answer.exitCode).toBe(0);
     expect(answer.verdict?.expected).toMatchObject([{ object: 'public.campaign', reason: 'Codes are given anew.' }]);
+    expect(answer.text).toContain(`All differences: differences.csv and differences.jsonl in ${outDir}`);
     const lines = (await readFile(join(outDir, 'differences.jsonl'), 'utf8')).trim().split('\n');
     expect(lines.map((line) => JSON.parse(line).table)).toEqual(Array.from({ length: 30 }, () => 'public.campaign'));
     const csv = (await readFile(join(outDir, 'differences.csv'), 'utf8')).trim().split('\n');

@@ -103,6 +103,13 @@ export const logs: Readonly<Record<string, readonly FactBody[]>> = {
     { type: 'step.undone', step: 'enable-replication-flags', how: 'kept', why: hostile },
     { type: 'run.aborted' },
   ],
+  'of a copy that is restarted': [
+    ...doneFacts('preflight', 'enable-replication-flags', 'hold-schema-changes'),
+    blocked({ step: 'approve-cutover', code: 'schema.changed', restartCopy: true }),
+    { type: 'copy.restart-requested', by: hostile, reason: hostile.repeat(30), to: 'hold-schema-changes' },
+    { type: 'step.undone', step: 'hold-schema-changes', how: 'undone', why: hostile },
+    { type: 'copy.taken-back' },
+  ],
   'of 200 retries': Array.from({ length: 200 }, (): readonly FactBody[] => [
     blocked({ reason: hostile.repeat(5) }),
     { type: 'retry.requested', step: 'hold-schema-changes', by: 'U0OPERATOR' },

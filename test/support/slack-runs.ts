@@ -20,7 +20,7 @@ const step = (id: string, title: string, phase: string, more: Partial<StepShape>
 export const smallShape: RunbookShape = [
   step('preflight', 'Preflight', 'Preflight', { undo: 'keep' }),
   step('enable-replication-flags', 'Enable replication flags', 'Prepare the source', { gated: true, impact: 'restart' }),
-  step('hold-schema-changes', 'Hold schema changes', 'Prepare the destination', { skippable: true }),
+  step('hold-schema-changes', 'Hold schema changes', 'Prepare the destination', { skippable: true, copy: 'begins' }),
   step('approve-cutover', 'Approve the switch', 'Switch', { gated: true, impact: 'writes-stop', writeStop: 'gate', undo: 'keep' }),
   step('fence-source', 'Fence the source', 'Switch', { writeStop: 'within' }),
   step('validate', 'Validate', 'Switch', { writeStop: 'within', undo: 'keep' }),

@@ -4,14 +4,21 @@ import type { RunState } from '../../src/engine/state.ts';
 import type { Stage } from './stage.ts';
 
 /**
- * The write stops of one upgrade, each broken off by another trouble. `promoted`: how many calls of the promotion Google has
- * refused by now, which is what its log may show.
+ * The write stops of one upgrade, or of its rollback, each broken off by another trouble. `home`: the instance whose writers are
+ * stopped and given back. `promoted`: how many calls of the promotion Google's log may show by now.
  */
 export function writeStops(
   stage: Stage,
-  at: { readonly run: string; readonly source: Cluster; readonly deadlineMs: number; readonly promoted?: () => number },
+  at: {
+    readonly run: string;
+    readonly home: Cluster;
+    readonly deadlineMs: number;
+    readonly promoted?: () => number;
+    /** Absent: `approve-cutover`. */
+    readonly gate?: 'approve-rollback';
+  },
 ) {
-  const { run, source } = at;
+  const { run, home } = at;
   const writes = (cluster: Cluster) => stage.world.ledger.writes().filter(({ server }) => server === cluster.host).length;
 
   const stops = {
@@ -21,7 +28,7 @@ export function writeStops(
     async asked(): Promise<() => Promise<unknown>> {
       const { blocked } = await stage.until(run, () => true, 'now');
       if (blocked) await stage.says('U0OPERATOR', `/pgupgrade retry ${run}`);
-      const { gate } = await stage.until(run, (state) => state.gate?.gate === 'approve-cutover', 'the question', 180_000);
+      const { gate } = await stage.until(run, (state) => state.gate?.gate === (at.gate ?? 'approve-cutover'), 'the question', 180_000);
       return () => stage.says('U0APPROVER', `/pgupgrade approve ${run} --question=${gate?.nonce}`);
     },
     /** Asked, and approved as soon as the question is open. */
@@ -38,7 +45,7 @@ export function writeStops(
         `the write stop at ${step}`,
         60_000,
       ),
-    /** The writes are given back with a reason, the promotion was not called, and the pods write on the source. */
+    /** The writes are given back with a reason, the point of no return was not reached, and the pods write where they did. */
     async writesAreBack(reason: RegExp, withinMs = at.deadlineMs + 15_000): Promise<void> {
       const state = await stage.until(
         run,
@@ -59,8 +66,8 @@ export function writeStops(
       const stop = ended.at(-1);
       expect(stop?.end).toBe('given-back');
       expect((stop?.to ?? 0) - (stop?.from ?? 0)).toBeLessThan(withinMs);
-      const known = writes(source);
-      await expect.poll(() => writes(source), { timeout: 30_000 }).toBeGreaterThan(known + 50);
+      const known = writes(home);
+      await expect.poll(() => writes(home), { timeout: 30_000 }).toBeGreaterThan(known + 50);
     },
     /** The writes are back, every pod is as before, and the next try may begin. */
     async givenBack(reason: RegExp, withinMs?: number): Promise<void> {

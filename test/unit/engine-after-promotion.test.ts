@@ -53,6 +53,44 @@ describe('once the promotion was called', () => {
   });
 });
 
+describe('once the old instance was opened', () => {
+  const rollback = shape.filter(({ leg }) => leg === 'rollback').map(({ id }) => id);
+  const opening = rollback.indexOf('open-source');
+  function backAt(step: string, opened: boolean) {
+    const facts: FactBody[] = [{ ...begun, steps: upgrade } as FactBody];
+    for (const id of upgrade) facts.push({ type: 'step.done', step: id, evidence: 'done', changed: true });
+    facts.push({ type: 'run.finished' }, { type: 'leg.begun', leg: 'rollback', by: 'ann', reason: 'x', steps: rollback });
+    const on = (id: string) => {
+      facts.push({ type: 'step.started', step: id, attempt: 1, token: 1 });
+      if (id === 'stop-services-for-rollback') facts.push({ type: 'deadline.set', dueAt: 60_000 });
+      if (id === 'open-source' && opened) facts.push({ type: 'promotion.called' });
+    };
+    for (const id of rollback.slice(0, rollback.indexOf(step))) {
+      on(id);
+      facts.push({ type: 'step.done', step: id, evidence: 'done', changed: true });
+    }
+    on(step);
+    return fold(
+      facts.map((fact, at): Fact => ({ at, ...fact })),
+      shape,
+    );
+  }
+
+  it.each(rollback.slice(opening))('%s fails, is paused or outlasts the deadline: nothing is given back by itself', (step) => {
+    const state = backAt(step, true);
+    expect(mustGiveBack(state)).toBe(false);
+    for (const error of failures) expect(givesBack(failureFacts(state, step, failureOf(error), false))).toBe(false);
+    const paused = pause(state, 'ann', 'x');
+    expect(paused.kind === 'facts' && givesBack(paused.facts)).toBe(false);
+  });
+
+  it.each(rollback.slice(rollback.indexOf('fence-destination'), opening + 1))('before it a failure of %s gives the writes back', (step) => {
+    const state = backAt(step, false);
+    expect(mustGiveBack(state)).toBe(true);
+    for (const error of failures) expect(givesBack(failureFacts(state, step, failureOf(error), false))).toBe(true);
+  });
+});
+
 describe('before it', () => {
   it.each(upgrade.slice(upgrade.indexOf('stop-web'), called + 1))('a failure of %s gives the writes back', (step) => {
     const state = stateAt(step, false);

@@ -236,6 +236,8 @@ describe('the epoch', () => {
     'run.resumed': { type: 'run.resumed', by: 'U1' },
     'abort.requested': { type: 'abort.requested', by: 'U1', reason: '' },
     'undo.begun': { type: 'undo.begun', reason: '' },
+    'copy.restart-requested': { type: 'copy.restart-requested', by: 'U1', reason: '', to: 'prepare' },
+    'copy.taken-back': { type: 'copy.taken-back' },
     'deadline.set': { type: 'deadline.set', dueAt: 1 },
     'promotion.called': { type: 'promotion.called' },
     'promotion.refused': { type: 'promotion.refused', reason: '' },
@@ -265,6 +267,8 @@ describe('the epoch', () => {
     'run.resumed',
     'writes.given-back',
     'undo.begun',
+    'copy.restart-requested',
+    'copy.taken-back',
     'leg.begun',
     'leg.abandoned',
   ];

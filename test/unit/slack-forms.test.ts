@@ -6,7 +6,7 @@ import { fold } from '../../src/engine/fold.ts';
 import { wantedMessages } from '../../src/slack/project.ts';
 import { renderApproval } from '../../src/slack/render/approval.ts';
 import { renderDisconnect } from '../../src/slack/render/disconnect.ts';
-import { renderModal, renderStart } from '../../src/slack/render/modals.ts';
+import { renderModal, renderRestartCopy, renderStart } from '../../src/slack/render/modals.ts';
 import { safe } from '../../src/slack/render/text.ts';
 import { commandsContext } from '../support/commands-context.ts';
 import { hinderers, hostile } from '../support/slack-fixtures.ts';
@@ -40,6 +40,11 @@ describe('every form', () => {
     expect(JSON.stringify(modal)).not.toContain('<!channel>');
     const words = texts(modal.blocks).join('\n');
     for (const { who } of hinderers) expect(words).toContain(safe(who));
+  });
+  it('of a copy that is to begin anew too', () => {
+    expect(
+      viewProblems(renderRestartCopy({ run: 'PG-1234567', lost: ['Lost: a day.', 'Kept: the rest.'], channel: 'C0MIGRATION' })),
+    ).toEqual([]);
   });
   it('that shows the steps opens by their button and has nothing to send', async () => {
     const world = await commandsContext();

@@ -102,6 +102,15 @@ describe('without Redis', () => {
     expect(standing.left[0]).toBe('stop-services-for-rollback');
   });
 
+  test('a rollback that was about to open the old instance goes on with that; nothing is given back on the new one', () => {
+    const final = { ...fenceOf('b'), fences: fenceOf('b').fences.map((fence) => ({ ...fence, final: true })) };
+    const { standing, text } = shown(world({ source: fenceOf('a'), destination: final }));
+    expect(standing).toMatchObject({ leg: 'rollback', mayGiveBack: false });
+    expect(standing.left[0]).toBe('open-source');
+    expect(text).not.toContain('give the writes back');
+    expect(text).toMatch(/10\.0\.0\.5.*alter role "reader of the old" login/);
+  });
+
   test('a rollback that has opened the old instance is finished; nothing is given back on the new one', () => {
     const { standing, text } = shown(world({ destination: fenceOf('b') }));
     expect(standing).toMatchObject({ uid: 'abcd1234', leg: 'rollback', mayGiveBack: false });

@@ -119,3 +119,16 @@ it('the sentence of a comparison has its figures', () => {
     /^1 difference in 2 tables.*1 connection on each side\): public\.campaign: 0 rows missing, 0 extra, 1 changed$/,
   );
 });
+
+it('the sentence of a comparison says what was not compared and is no obstacle', () => {
+  const aside = (object: string, reason: string) => ({ database: 'inapp', object, reason, obstacle: false });
+  const notCompared = [
+    aside('public.a', 'A materialized view: its rows are made anew by REFRESH.'),
+    aside('public.b', 'A foreign table: its rows lie on another server.'),
+    aside('public.c', 'A materialized view: its rows are made anew by REFRESH.'),
+  ];
+  const record = recordOf(verdict({ equal: true, tables: [equalTable], notCompared }), 1);
+  expect(verdictText(record)).toMatch(/; not compared: 1 foreign table, 2 materialized views$/);
+  expect(verdictText({ ...record, proved: { keys: 1, tables: 0, durationMs: 1 } })).toMatch(/; not compared: 1 foreign table, 2 materi/);
+  expect(recordOf(verdict(), 1)).not.toHaveProperty('aside');
+});

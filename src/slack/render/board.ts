@@ -46,7 +46,7 @@ function elapsed(view: RunViewData): string {
 
 /** From the rates of the step that runs and from the run that rehearsed this one. It moves with the steps, not with the clock. */
 function left({ state, earlier, progress, now }: RunViewData): string {
-  if (!earlier || state.endedAt !== undefined || state.abort) return '';
+  if (!earlier || state.endedAt !== undefined || state.abort || state.takingBack) return '';
   const live =
     progress?.step === state.current && progress?.etaMs !== undefined ? Math.max(0, progress.at + progress.etaMs - now) : undefined;
   const ms = state.steps

@@ -1,7 +1,7 @@
 import type { types } from '@slack/bolt';
 import { whyNotComparable } from '../../engine/comparable.ts';
 import { retire, rollback } from '../../engine/legs.ts';
-import { abort, disconnect, pause } from '../../engine/moves.ts';
+import { abort, disconnect, pause, restartCopy } from '../../engine/moves.ts';
 import type { RunbookShape, RunState } from '../../engine/state.ts';
 import { wayBackIsArmed } from '../../engine/way-back.ts';
 import { button } from './blocks.ts';
@@ -15,6 +15,11 @@ export function mayAbort(state: RunState, shape: RunbookShape): boolean {
 /** Are there sessions in the way that a person may have ended? They are shown before anybody is. */
 export function mayDisconnect(state: RunState): boolean {
   return disconnect(state, 'bot', []).kind === 'facts';
+}
+
+/** Does the failure say that a copy which begins anew makes it good, and may it begin? What that loses is shown before anybody decides. */
+export function mayRestartCopy(state: RunState, shape: RunbookShape): boolean {
+  return state.blocked?.restartCopy === true && restartCopy(state, shape, 'bot', 'a reason').kind === 'facts';
 }
 
 /** The buttons of the board: only what would be accepted now. They carry ids; the log decides when one is pressed. */
@@ -76,7 +81,7 @@ export function rollbackButton(state: RunState, shape: RunbookShape): readonly t
   ];
 }
 
-/** Retry, Disconnect where sessions are in the way, Skip where the step allows it. */
+/** Retry, Disconnect where sessions are in the way, Restart the copy where that makes it good, Skip where the step allows it. */
 export function failureButtons(state: RunState, shape: RunViewData['shape']): readonly types.Button[] {
   const stopped = state.blocked;
   if (!stopped) return [];
@@ -87,6 +92,9 @@ export function failureButtons(state: RunState, shape: RunViewData['shape']): re
     button({ id: 'run:retry', label: again, value, style: 'primary' }),
     ...(mayDisconnect(state)
       ? [button({ id: 'run:disconnect', label: '🔌 Disconnect…', value: `${value}:${stopped.at}`, style: 'danger' })]
+      : []),
+    ...(mayRestartCopy(state, shape)
+      ? [button({ id: 'run:restart-copy', label: '♻ Restart the copy…', value: runId(state), style: 'danger' })]
       : []),
     ...(stopped.skippable ? [button({ id: 'run:skip', label: `⏭ Skip ${title}…`, value })] : []),
   ];

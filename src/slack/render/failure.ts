@@ -1,7 +1,7 @@
 import type { Fact } from '../../engine/facts.ts';
 import type { RunState } from '../../engine/state.ts';
 import { actions, button, context, type Message, message, section } from './blocks.ts';
-import { failureButtons, mayAbort, mayDisconnect, rollbackButton } from './buttons.ts';
+import { failureButtons, mayAbort, mayDisconnect, mayRestartCopy, rollbackButton } from './buttons.ts';
 import { type RunViewData, runId, titleOf } from './face.ts';
 import { clock, writesSentence } from './status.ts';
 import { code, people, plural, safe, time, who } from './text.ts';
@@ -46,16 +46,17 @@ function standing(failed: Stopped): string {
 
 function meaning(state: RunState, shape: RunViewData['shape']): string {
   const disconnect = mayDisconnect(state) ? '; Disconnect shows the sessions and ends them when you confirm, then it looks again' : '';
+  const copy = mayRestartCopy(state, shape) ? '; Restart the copy says what is lost, then empties the destination and copies anew' : '';
   const skip = state.blocked?.skippable ? '; Skip goes on without it' : '';
   const back = rollbackButton(state, shape).length > 0 ? '; going back opens the old instance again, after people approve it' : '';
   const abort = mayAbort(state, shape) ? '; Abort takes the steps back, latest first' : '';
-  return `Retry looks again and does only what is missing${disconnect}${skip}${abort}${back}`;
+  return `Retry looks again and does only what is missing${disconnect}${copy}${skip}${abort}${back}`;
 }
 
 function answers(fact: Fact, step: string): boolean {
   if (fact.type === 'retry.requested' || fact.type === 'step.skipped' || fact.type === 'step.done' || fact.type === 'step.undone')
     return fact.step === step;
-  return fact.type === 'abort.requested' || fact.type === 'undo.begun' || fact.type === 'give-back.begun' || fact.type === 'leg.begun';
+  return ['abort.requested', 'copy.restart-requested', 'undo.begun', 'give-back.begun', 'leg.begun'].includes(fact.type);
 }
 
 /** `reason`: of the failure, which is not told twice. */
@@ -69,6 +70,8 @@ function answerWords(fact: Fact, reason: string): string {
       return `⏭ ${who(fact.by)} skipped it ${time(fact.at)} · ${safe(fact.reason)}`;
     case 'abort.requested':
       return `🛑 ${who(fact.by)} aborted the run ${time(fact.at)} · ${safe(fact.reason)}`;
+    case 'copy.restart-requested':
+      return `♻ ${who(fact.by)} restarted the copy ${time(fact.at)} · ${safe(fact.reason)}`;
     case 'give-back.begun':
       return `↩ the writes are given back ${time(fact.at)}${fact.reason.includes(reason) ? '' : ` · ${safe(fact.reason)}`}`;
     case 'leg.begun':

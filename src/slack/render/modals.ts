@@ -23,6 +23,7 @@ interface Form {
 }
 
 const reason: Field = { id: 'reason', label: 'Why', hint: 'Shown in the channel and kept in the report', kind: { is: 'lines' } };
+const typed = (run: string): Field => ({ id: 'typed', label: `Type ${run} to confirm`, hint: 'The name of the run', kind: { is: 'line' } });
 
 /** The modals that buttons open: they ask for the words a verb needs. The key is the button's id. */
 function formOf(action: string, value: string): Form | undefined {
@@ -47,7 +48,7 @@ function formOf(action: string, value: string): Form | undefined {
         title: `Abort ${run}`,
         submit: 'Abort the run',
         say: 'The current step ends, then every step that can be is taken back, latest first.',
-        fields: [{ id: 'typed', label: `Type ${run} to confirm`, hint: 'The name of the run', kind: { is: 'line' } }, reason],
+        fields: [typed(run), reason],
       };
     case 'run:handoff':
       return {
@@ -68,7 +69,7 @@ function formOf(action: string, value: string): Form | undefined {
         title: `Roll ${run} back`,
         submit: 'Go back',
         say: 'The way back is looked at first, then people are asked before anything is stopped.',
-        fields: [{ id: 'typed', label: `Type ${run} to confirm`, hint: 'The name of the run', kind: { is: 'line' } }, reason],
+        fields: [typed(run), reason],
       };
     case 'task:answer':
       return {
@@ -113,6 +114,25 @@ export function renderStart(places: readonly string[], channel: string): types.M
       say: 'The preflight looks first and changes nothing. Before each step that is felt you are asked.',
       fields: startFields(places.slice(0, 100)),
     },
+  );
+}
+
+/** The id of the form that `run:restart-copy` opens. */
+export const restartCopyAsked = 'restart-copy:asked';
+
+/** `lost`: what becomes of what was copied, in sentences. */
+export function renderRestartCopy({
+  run,
+  lost,
+  channel,
+}: {
+  readonly run: string;
+  readonly lost: readonly string[];
+  readonly channel: string;
+}): types.ModalView {
+  return draw(
+    { action: restartCopyAsked, value: run, channel },
+    { title: `Copy ${run} anew`, submit: 'Restart the copy', say: lost.join('\n'), fields: [typed(run), reason] },
   );
 }
 

@@ -52,6 +52,10 @@ function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): s
       return `⏭ ${who(fact.by)} skipped *${safe(titleOf(shape, fact.step))}* · ${reason(fact.reason)}`;
     case 'abort.requested':
       return `🛑 ${who(fact.by)} asked to abort · ${reason(fact.reason)}`;
+    case 'copy.restart-requested':
+      return `♻ ${who(fact.by)} asked to restart the copy · ${reason(fact.reason)}`;
+    case 'copy.taken-back':
+      return '♻ What the copy brought is taken back; it begins anew. Every approval since it began is void.';
     case 'note':
       if (fact.marks) return undefined;
       return `📝 ${who(fact.by)}: ${cut(safe(fact.text), 1_500)}`;

@@ -70,6 +70,7 @@ export function statusWords(view: Pick<RunViewData, 'state' | 'shape' | 'face'>)
     case 'aborting':
       return `🛑 Abort requested by ${who(state.abort?.by ?? 'bot')} · the current step ends first`;
     case 'undoing':
+      if (state.takingBack) return `♻ Taking the copy back for ${who(state.takingBack.by)} · then everything is copied anew`;
       return state.leg.name === 'rollback' ? '↩ Rolled back; taking back what the upgrade did to the old instance' : '↩ Taking steps back';
     case 'giving-back':
       return `↩ Giving the writes back · ${safe(state.givingBack?.reason ?? '')}`;

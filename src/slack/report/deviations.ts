@@ -47,6 +47,8 @@ function deviation(fact: Fact, shape: RunViewData['shape']): (Partial<Deviation>
       return { what: 'Paused', by: fact.by, why: fact.reason };
     case 'abort.requested':
       return { what: 'Aborted', by: fact.by, why: fact.reason };
+    case 'copy.restart-requested':
+      return { what: 'The copy was restarted', by: fact.by, why: fact.reason };
     case 'promotion.refused':
       return { what: 'Google refused the promotion', why: fact.reason };
     case 'give-back.begun':

@@ -88,6 +88,10 @@ function tell(fact: Fact, { shape, face }: Pick<RunViewData, 'shape' | 'face'>, 
       return { what: 'Went on' };
     case 'abort.requested':
       return { what: 'Abort asked for', why: fact.reason };
+    case 'copy.restart-requested':
+      return { what: 'Restart of the copy asked for', why: fact.reason };
+    case 'copy.taken-back':
+      return { what: 'The copy begins anew; every approval since it began is void' };
     case 'undo.begun':
       return { what: 'The steps are taken back, latest first', why: fact.reason };
     case 'leg.begun':

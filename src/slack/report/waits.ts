@@ -28,6 +28,7 @@ const ends: ReadonlySet<Fact['type']> = new Set<Fact['type']>([
   'step.skipped',
   'run.resumed',
   'undo.begun',
+  'copy.restart-requested',
   'give-back.begun',
   'run.finished',
   'run.aborted',

@@ -1,20 +1,11 @@
 import type { Clients } from '../../clients.ts';
 import { done, type RunView, type Step, todo } from '../../engine/step.ts';
-import { NeedsHuman } from '../../errors.ts';
 import { type AddedKey, addedKeyState, dropAddedKeySql } from '../../postgres/added-key.ts';
 import { tables } from '../../postgres/catalogue.ts';
 import { identifier, qualified } from '../../postgres/identifiers.ts';
 import { joinRoles, type Membership } from '../../postgres/membership.ts';
-import {
-  type DroppedConstraint,
-  duplicateRows,
-  isPartitioned,
-  isRestored,
-  restoreConstraint,
-  restorePlan,
-} from '../../postgres/restore-constraint.ts';
-import type { Sql } from '../../postgres/types.ts';
-import { masked } from '../../validator/masking.ts';
+import { type DroppedConstraint, isPartitioned, isRestored, restorePlan } from '../../postgres/restore-constraint.ts';
+import { restoreShowingRows } from '../../validator/duplicate-rows.ts';
 
 type Needs = Pick<Clients, 'target' | 'postgres'>;
 
@@ -53,7 +44,7 @@ export const restoreConstraints: Step<Needs> = {
       if (owner !== undefined) memberships = await joinRoles(sql, [owner], memberships, (all) => run.record('memberships', all));
       await run.record('restored', [...(run.recall<readonly DroppedConstraint[]>('restored') ?? []), entry]);
       run.progress({ text: `Building ${entry.name} on ${entry.schema}.${entry.table}` });
-      await restoreConstraint(sql, entry).catch((error: unknown) => withRows(error, target, sql, entry));
+      await restoreShowingRows(target, sql, entry);
     }
     for (const key of keysToDrop(run)) {
       const sql = await postgres.database('destination', key.database);
@@ -75,22 +66,6 @@ export const restoreConstraints: Step<Needs> = {
     }
   },
 };
-
-/** Duplicates are told with their rows: what a person needs to find them; values that the service file does not show are masked. */
-async function withRows(error: unknown, target: Needs['target'], sql: Sql, entry: DroppedConstraint): Promise<never> {
-  if (!(error instanceof NeedsHuman) || error.code !== 'postgres.duplicate-rows') throw error;
-  const { columns, rows } = await duplicateRows(sql, entry);
-  const table = `${entry.schema}.${entry.table}`;
-  const shown = target.validation.showValues;
-  const head = [...new Set([...(shown[table] ?? []), ...columns])];
-  const text = (value: unknown) => (value === null || value === undefined ? null : String(value));
-  const lines = rows.map((row) => head.map((column) => masked(shown, table, column, text(row[column])) ?? 'NULL'));
-  throw new NeedsHuman(error.code, error.message, {
-    remedy: error.remedy,
-    cause: error,
-    tables: [{ title: `Rows of ${table} with the same key`, table: [head, ...lines] }],
-  });
-}
 
 function ledgerOf(run: RunView): readonly DroppedConstraint[] {
   return run.recall<readonly DroppedConstraint[]>('constraints', 'drop-deferrable-constraints') ?? [];

@@ -12,6 +12,7 @@ export const addMissingPrimaryKeys: Step<Needs> = {
   id: 'add-missing-primary-keys',
   title: 'Add the missing primary keys',
   impact: 'none',
+  copy: 'prepares',
 
   async check(clients) {
     const { target, postgres } = clients;

@@ -3,7 +3,8 @@ import { done, type RunView, type Step, todo } from '../../engine/step.ts';
 import { constraint, deferrableConstraints, tables } from '../../postgres/catalogue.ts';
 import { identifier, qualified } from '../../postgres/identifiers.ts';
 import { joinPlan, joinRoles, leaveRoles, type Membership } from '../../postgres/membership.ts';
-import { type DroppedConstraint, restoreConstraint } from '../../postgres/restore-constraint.ts';
+import type { DroppedConstraint } from '../../postgres/restore-constraint.ts';
+import { restoreShowingRows } from '../../validator/duplicate-rows.ts';
 
 type Needs = Pick<Clients, 'target' | 'postgres'>;
 
@@ -12,6 +13,7 @@ export const dropDeferrableConstraints: Step<Needs> = {
   id: 'drop-deferrable-constraints',
   title: 'Drop the constraints that pglogical cannot replicate',
   impact: 'none',
+  copy: 'prepares',
 
   async check(clients, run) {
     const { postgres } = clients;
@@ -46,12 +48,12 @@ export const dropDeferrableConstraints: Step<Needs> = {
     }
   },
 
-  async undo({ postgres }, run) {
+  async undo({ target, postgres }, run) {
     let memberships = run.recall<readonly Membership[]>('memberships') ?? [];
     for (const entry of ledgerOf(run).filter(({ byHand }) => !byHand)) {
       const sql = await postgres.database('source', entry.database);
       memberships = await joinRoles(sql, [entry.owner], memberships, (all) => run.record('memberships', all));
-      await restoreConstraint(sql, entry);
+      await restoreShowingRows(target, sql, entry);
     }
     await leaveRoles(await postgres.database('source', 'postgres'), memberships);
   },

@@ -13,6 +13,7 @@ export const holdSchemaChanges: Step<Needs> = {
   id: 'hold-schema-changes',
   title: 'Hold schema changes',
   impact: 'none',
+  copy: 'begins',
 
   async check(clients, run) {
     const { target, workloads } = clients;
@@ -34,8 +35,10 @@ export const holdSchemaChanges: Step<Needs> = {
   async apply(clients, run) {
     const { target, workloads, postgres } = clients;
     const names = held(target).map(({ name }) => name);
-    await run.record('replicas', await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas')));
-    await setFlags(workloads, target.flags, 'during', run.recall<FlagsBefore>('flags'), (before) => run.record('flags', before));
+    await run.record('replicas', await replicasNow(workloads, names, run.recall<Record<string, number> | null>('replicas') ?? {}));
+    await setFlags(workloads, target.flags, 'during', run.recall<FlagsBefore | null>('flags') ?? undefined, (before) =>
+      run.record('flags', before),
+    );
     await scaleTo(workloads, wanted(clients), run.signal);
     // Until people have done their part the schema may still change.
     const byHand = [...flagTasks(target.flags, 'during'), ...(await lookAtReplicas(workloads, wanted(clients))).byHand];
@@ -48,14 +51,15 @@ export const holdSchemaChanges: Step<Needs> = {
 
 async function letGo(clients: Needs, run: RunView): Promise<void> {
   const { target, workloads } = clients;
-  const before = run.recall<Record<string, number>>('replicas') ?? {};
-  await unsetFlags(workloads, target.flags, run.recall<FlagsBefore>('flags') ?? {});
+  const before = run.recall<Record<string, number> | null>('replicas') ?? {};
+  await unsetFlags(workloads, target.flags, run.recall<FlagsBefore | null>('flags') ?? {});
   await scaleTo(
     workloads,
     held(target).flatMap(({ name }) => (before[name] === undefined ? [] : [{ name, replicas: before[name] }])),
     run.signal,
   );
-  await run.record('fingerprint', null);
+  // Held again, it is what people have made of them by then that is given back.
+  for (const key of ['fingerprint', 'flags', 'replicas']) await run.record(key, null);
   const byHand = [
     ...flagTasks(target.flags, 'before'),
     ...held(target).flatMap(({ name }) => (workloads.driver(name) === 'manual' ? [`run ${name} with its former replicas`] : [])),

@@ -47,7 +47,7 @@ export const registerCustomTypes: Step<Needs> = {
     const settings = (await typeSettings(workloads, target.customTypes, await bothOids(clients))).filter(({ byHand }) => !byHand);
     const before: Record<string, Record<string, string | null>> = {};
     for (const { workload, setting, from } of settings) before[workload] = { ...before[workload], [setting]: from ?? null };
-    await run.record('before', { ...before, ...run.recall<Before>('before') });
+    await run.record('before', { ...before, ...run.recall<Before | null>('before') });
     for (const workload of Object.keys(before)) {
       const all = settings.filter((one) => one.workload === workload).map(({ setting, to }) => [setting, to] as const);
       const replicas = (await workloads.observe(workload))?.replicas ?? 0;
@@ -57,7 +57,8 @@ export const registerCustomTypes: Step<Needs> = {
   },
 
   async undo({ target, workloads }, run) {
-    for (const [workload, settings] of Object.entries(run.recall<Before>('before') ?? {})) await workloads.set(workload, settings);
+    for (const [workload, settings] of Object.entries(run.recall<Before | null>('before') ?? {})) await workloads.set(workload, settings);
+    await run.record('before', null);
     const byHand = Object.values(target.customTypes).flatMap(({ setting, workloads: names }) =>
       names.filter((name) => workloads.driver(name) === 'manual').map((name) => `${name}: take the new OID out of ${setting}`),
     );

@@ -25,9 +25,9 @@ export const validateLive: Step<Needs> = {
         { exhibits: differing.exhibits, file: { name: 'differences-live.csv', content: differing.csv } },
       );
     const tripped = await tripwire(clients, run);
-    if (tripped?.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy);
+    if (tripped?.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy, { restartCopy: true });
     const record = run.recall<VerdictRecord | null>('verdict');
-    const carried = run.recall<readonly string[]>('carried');
+    const carried = run.recall<readonly string[] | null>('carried');
     return record?.equal && !tripped
       ? done([verdictText(record), ...(carried ? [`carried over: ${carried.join(', ')}`] : []), proofWords(run)].join('; '))
       : todo([
@@ -57,12 +57,14 @@ export const validateLive: Step<Needs> = {
 
   /** A slot that nobody reads would keep WAL until the disk is full. */
   async undo(clients, run) {
+    // Of a copy that is restarted nothing is left of what was carried over, nor of what was seen to be equal.
+    await run.record('carried', null);
+    await run.record('verdict', null);
     if (run.recall('proof') === undefined) return;
     const { target, cloudSql } = clients;
     // After a rollback the promoted instance is closed and goes as a whole.
     const destination = run.leg !== 'rollback' && (await cloudSql.instance(target.destination)) !== undefined;
     await endProof(clients, run, 'it was taken back', destination ? ['source', 'destination'] : ['source']);
-    await run.record('verdict', null);
   },
 };
 

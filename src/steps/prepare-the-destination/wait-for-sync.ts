@@ -26,7 +26,8 @@ export const waitForSync: Step<Needs> = {
       return blocked(
         'gcp.job-failed',
         `Migration job ${id} failed: ${job.error?.message ?? 'no reason given'}.`,
-        'A failed initial copy never recovers: abort and start again.',
+        'A failed copy never recovers: put right what the job names in Database Migration Service, then *Restart the copy*.',
+        { restartCopy: true },
       );
     const [objects, slots] = await Promise.all([dataMigration.objects(id), migrationSlots(postgres)]);
     const lost = slots.find(({ walStatus }) => walStatus === 'lost');
@@ -34,13 +35,15 @@ export const waitForSync: Step<Needs> = {
       return blocked(
         'postgres.slot-lost',
         `Replication slot ${lost.slot} of the source lost WAL that it still needed (max_slot_wal_keep_size).`,
-        'The copy has to begin anew: abort, raise max_slot_wal_keep_size and start again.',
+        'The copy has to begin anew: raise max_slot_wal_keep_size, then *Restart the copy*.',
+        { restartCopy: true },
       );
-    await keepLag(run, job, Math.max(0, ...slots.map(({ lagBytes }) => lagBytes)));
+    const ageMs = ageOf(run, job);
+    await keepLag(run, ageMs, Math.max(0, ...slots.map(({ lagBytes }) => lagBytes)));
     const copying = objects.filter(({ phase }) => !following.has(phase ?? ''));
     if (following.has(job.phase ?? '') && copying.length === 0) {
       const tripped = await tripwire(clients, run);
-      if (tripped?.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy);
+      if (tripped?.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy, { restartCopy: true });
       const later = tripped ? `; before it is compared: ${tripped.plan.join('; ')}` : '';
       return done(
         `${job.phase} in ${objects.length} databases over ${slots.length} slots, lag ${slots.reduce((sum, slot) => sum + slot.lagBytes, 0)} bytes${later}`,
@@ -49,52 +52,51 @@ export const waitForSync: Step<Needs> = {
     const drift = await driftNow(clients, run);
     const words = [
       `${job.phase ?? job.state}`,
-      await copied(clients, run, job),
-      await retained(clients, slots, job),
+      await copied(clients, run, ageMs),
+      await retained(clients, slots, ageMs),
       drift === undefined ? '' : `⚠ the schema of the source was changed: ${drift}`,
     ]
       .filter((word) => word !== '')
       .join(' · ');
-    return waiting(words, lookEveryMs(job));
+    // A copy of hours is looked at every 10 s; a young one more often, so that a small database does not wait for the clock.
+    return waiting(words, Math.min(10_000, Math.max(300, ageMs / 20)));
   },
 
   undo: { keep: 'waiting changes nothing' },
 };
 
-/** A copy of hours is looked at every 10 s; a young one more often, so that a small database does not wait for the clock. */
-function lookEveryMs(job: MigrationJob): number {
-  const age = job.createTime ? Date.now() - Date.parse(job.createTime) : 0;
-  return Math.min(10_000, Math.max(300, age / 20));
+/** How long it has been copied: a job that was restarted is older than its copy. */
+function ageOf(run: RunView, job: MigrationJob): number {
+  const began = run.recall<number>('began', 'start-migration-job') ?? (job.createTime ? Date.parse(job.createTime) : Date.now());
+  return Date.now() - began;
 }
 
 /** For the report's chart: rarer as the copy grows older, so that one of days leaves some hundred points. */
-async function keepLag(run: RunView, job: MigrationJob, bytes: number): Promise<void> {
-  const age = job.createTime ? Date.now() - Date.parse(job.createTime) : 0;
+async function keepLag(run: RunView, ageMs: number, bytes: number): Promise<void> {
   const last = run.recall<{ readonly at: number }>('lag')?.at ?? 0;
-  if (Date.now() - last >= Math.max(1_000, age / 20)) await run.record('lag', { at: Date.now(), bytes });
+  if (Date.now() - last >= Math.max(1_000, ageMs / 20)) await run.record('lag', { at: Date.now(), bytes });
 }
 
-async function copied({ postgres }: Needs, run: RunView, job: MigrationJob): Promise<string> {
+async function copied({ postgres }: Needs, run: RunView, ageMs: number): Promise<string> {
   const [source, destination] = await Promise.all([databaseSizes(postgres, 'source'), databaseSizes(postgres, 'destination')]);
   const total = [...source.values()].reduce((sum, bytes) => sum + bytes, 0);
   const there = [...source.keys()].reduce((sum, name) => sum + (destination.get(name) ?? 0), 0);
   const fraction = total > 0 ? Math.min(1, there / total) : 0;
-  const elapsedMs = job.createTime ? Date.now() - Date.parse(job.createTime) : 0;
-  const etaMs = fraction > 0.02 ? (elapsedMs / fraction) * (1 - fraction) : undefined;
+  const etaMs = fraction > 0.02 ? (ageMs / fraction) * (1 - fraction) : undefined;
   const text = `${Math.round(there / MB)} of ${Math.round(total / MB)} MB`;
   run.progress({ text, fraction, ...(etaMs === undefined ? {} : { etaMs }) });
   return text;
 }
 
 /** In how many hours the WAL that the slots keep would fill the source's disk, at the rate since the oldest slot began. */
-async function retained({ cloudSql, postgres, target }: Needs, slots: readonly MigrationSlot[], job: MigrationJob): Promise<string> {
+async function retained({ cloudSql, postgres, target }: Needs, slots: readonly MigrationSlot[], ageMs: number): Promise<string> {
   const bytes = Math.max(0, ...slots.map(({ retainedBytes }) => retainedBytes));
   if (slots.length === 0) return '';
   const instance = await cloudSql.instance(target.source);
   const disk = Number(instance?.settings?.dataDiskSizeGb ?? 0) * 1024 * MB;
   const share = disk > 0 ? `, ${((bytes / disk) * 100).toFixed(1)} % of the disk` : '';
   const used = [...(await databaseSizes(postgres, 'source')).values()].reduce((sum, size) => sum + size, 0);
-  const hours = hoursLeft({ bytes, free: disk - used - bytes, ageMs: job.createTime ? Date.now() - Date.parse(job.createTime) : 0 });
+  const hours = hoursLeft({ bytes, free: disk - used - bytes, ageMs });
   return `${slots.length} slots keep ${Math.round(bytes / MB)} MB of WAL${share}${hours === undefined ? '' : `, at this rate it is full in ${hours}`}`;
 }
 

@@ -18,6 +18,7 @@ export const grantMigrationUser: Step<Needs> = {
   id: 'grant-migration-user',
   title: 'Grant the migration user what it reads',
   impact: 'none',
+  copy: 'prepares',
 
   async check({ target, postgres }) {
     const plan: string[] = [];

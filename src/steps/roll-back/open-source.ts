@@ -1,7 +1,7 @@
 import type { Clients } from '../../clients.ts';
 import { done, type RunView, type Step, todo } from '../../engine/step.ts';
 import { NeedsHuman } from '../../errors.ts';
-import type { FenceLedger } from '../../postgres/fence-ledger.ts';
+import { type FenceLedger, markFinal } from '../../postgres/fence-ledger.ts';
 import { leaveRoles, type Membership } from '../../postgres/membership.ts';
 import { unfence, unfenced } from '../../postgres/unfence.ts';
 import { dropSubscription, lookAtWayBack } from '../../postgres/way-back.ts';
@@ -51,6 +51,7 @@ export const openSource: Step<Needs> = {
     const { postgres } = clients;
     const home = await postgres.database('source', 'postgres');
     await run.spend('fence', async () => {
+      await markFinal(await postgres.database('destination', 'postgres'), `${run.run}-${run.uid}`);
       for (const { database, name } of await subscriptions(clients, run))
         await dropSubscription(await postgres.database('source', database), name);
       const ledger = ledgerOf(run);

@@ -131,14 +131,14 @@ async function connected(source: Sql): Promise<readonly string[]> {
 
 /** The question is not asked, or asked anew: what was approved was another schema. */
 async function changedSince({ postgres }: Needs, tripped: Tripped): Promise<Observation> {
-  if (tripped.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy);
+  if (tripped.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy, { restartCopy: true });
   const databases = [...new Set(tripped.tables.map(({ database }) => database))];
   const content = (await Promise.all(databases.map((database) => carryForwardSql(postgres, database)))).join('\n');
   return blocked(
     'schema.changed',
     `The source got ${tripped.tables.map(({ database, table }) => `table ${table} (database ${database})`).join(', ')} since the switch was prepared; nothing replicates what is written there.`,
-    'Run the attached statements, or drop what is new, then press Retry; or abort and start again: the new copy takes everything.',
-    { file: { name: 'carry-over.sql', content } },
+    'Run the attached statements, or drop what is new, then press Retry; or *Restart the copy*: it takes everything anew.',
+    { file: { name: 'carry-over.sql', content }, restartCopy: true },
   );
 }
 

@@ -24,7 +24,7 @@ export const prepareSwitch: Step<Needs> = {
         'Put right what is named (steps of “Prepare the destination” can be run again by hand), then press Retry.',
       );
     const tripped = await tripwire(clients, run);
-    if (tripped?.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy);
+    if (tripped?.is === 'blocking') return blocked('schema.changed', tripped.reason, tripped.remedy, { restartCopy: true });
     if (tripped) return todo(tripped.plan);
     const { target, cloudSql, workloads } = clients;
     const replacements = replacementsOf(await instanceNames(cloudSql, target.source), await instanceNames(cloudSql, target.destination));

@@ -10,7 +10,7 @@ export const rehearseWayBack: Step<Pick<Clients, 'target' | 'postgres' | 'secret
   impact: 'none',
 
   async check({ target }, run) {
-    const result = run.recall<{ readonly problems: readonly string[]; readonly tried: readonly string[] }>('result');
+    const result = run.recall<{ readonly problems: readonly string[]; readonly tried: readonly string[] } | null>('result');
     if (!result)
       return todo(
         Object.keys(target.databases).map(
@@ -39,5 +39,8 @@ export const rehearseWayBack: Step<Pick<Clients, 'target' | 'postgres' | 'secret
     await run.record('result', result);
   },
 
-  undo: { keep: 'the rehearsal removes what it makes' },
+  /** It removes what it makes; but what worked with one copy says nothing of the next. */
+  async undo(_clients, run) {
+    await run.record('result', null);
+  },
 };
