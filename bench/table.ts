@@ -23,30 +23,41 @@ export interface Standing {
   readonly wallToPeer: number | undefined;
 }
 
-/** `floor` and `peer` are names of contestants; the peer may be missing. */
+/**
+ * `floor` and `peer` are names of contestants; the peer may be missing. A ratio is the median of the rounds' own: a machine that is
+ * slower for some minutes is so for everybody in the same round.
+ */
 export function standings(measured: readonly Measured[], floor: string, peer: string): readonly Standing[] {
-  const median = (name: string, of: (each: Measured) => number): number => {
-    const values = measured
-      .filter((each) => each.name === name)
-      .map(of)
-      .sort((a, b) => a - b);
-    const middle = values.slice(Math.ceil(values.length / 2) - 1, Math.floor(values.length / 2) + 1);
-    return middle.reduce((sum, value) => sum + value, 0) / middle.length;
-  };
+  const roundsOf = (name: string) => measured.filter((each) => each.name === name);
   const cpu = (each: Measured) => each.serverCpuSeconds;
   const wall = (each: Measured) => each.wallSeconds;
-  const there = measured.some((each) => each.name === peer);
-  return [...new Set(measured.map((each) => each.name))].map((name) => ({
-    name,
-    serverCpuSeconds: median(name, cpu),
-    ownCpuSeconds: median(name, (each) => each.ownCpuSeconds),
-    wallSeconds: median(name, wall),
-    rowsPerSecond: median(name, (each) => each.rows / each.wallSeconds),
-    bytesPerSecond: median(name, (each) => each.bytes / each.wallSeconds),
-    cpuToFloor: median(name, cpu) / median(floor, cpu),
-    cpuToPeer: there ? median(name, cpu) / median(peer, cpu) : undefined,
-    wallToPeer: there ? median(name, wall) / median(peer, wall) : undefined,
-  }));
+  const ratio = (name: string, to: string, of: (each: Measured) => number): number | undefined => {
+    const ratios = roundsOf(name).flatMap((each) => {
+      const other = roundsOf(to).find(({ round }) => round === each.round);
+      return other ? [of(each) / of(other)] : [];
+    });
+    return ratios.length > 0 ? median(ratios) : undefined;
+  };
+  return [...new Set(measured.map((each) => each.name))].map((name) => {
+    const of = (value: (each: Measured) => number) => median(roundsOf(name).map(value));
+    return {
+      name,
+      serverCpuSeconds: of(cpu),
+      ownCpuSeconds: of((each) => each.ownCpuSeconds),
+      wallSeconds: of(wall),
+      rowsPerSecond: of((each) => each.rows / each.wallSeconds),
+      bytesPerSecond: of((each) => each.bytes / each.wallSeconds),
+      cpuToFloor: ratio(name, floor, cpu) ?? Number.NaN,
+      cpuToPeer: ratio(name, peer, cpu),
+      wallToPeer: ratio(name, peer, wall),
+    };
+  });
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.slice(Math.ceil(sorted.length / 2) - 1, Math.floor(sorted.length / 2) + 1);
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length;
 }
 
 /** A Markdown table, readable in a terminal, too. */

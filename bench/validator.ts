@@ -11,7 +11,7 @@ import { type Measured, standings, tableOf } from './table.ts';
 import { addressOf, build, countAll } from './validator-data.ts';
 
 export const validatorUsage = `validator   how fast equality is proved: count(*), the validator, pgcopydb compare data
-  [--rows 10000000] [--rounds 3] [--connections 4] [--json FILE]`;
+  [--rows 10000000] [--rounds 3] [--connections, half of the CPUs, 2 to 4] [--json FILE]`;
 
 const floor = 'count(*)';
 const peer = 'pgcopydb';
@@ -30,7 +30,7 @@ export async function benchValidator(args: readonly string[]): Promise<void> {
     options: {
       rows: { type: 'string', default: '10000000' },
       rounds: { type: 'string', default: '3' },
-      connections: { type: 'string', default: '4' },
+      connections: { type: 'string', default: String(Math.min(4, Math.max(2, Math.floor(cpus().length / 2)))) },
       json: { type: 'string' },
     },
   });

@@ -53,7 +53,7 @@ export async function compareRows(
   const works: Work[] = [];
   for (const table of tables)
     try {
-      const slices = await patiently(() => slicesOf(table, first.source, first.destination, request.live));
+      const slices = await patiently(() => slicesOf(table, first.source, first.destination, request));
       works.push({ table, slices, sums: nothing, left: slices.length, differing: [], failure: undefined });
     } catch (error) {
       notCompared.push(obstacle(database, table.shown, reasonOf(error)));

@@ -1,5 +1,5 @@
 import { identifier, literal } from '../../postgres/identifiers.ts';
-import { hashed, items, textHash } from './exact.ts';
+import { asBytes, bytesHash, hashed, textHash } from './exact.ts';
 
 /** A column, or a field of a composite type, as one server describes it. */
 export interface Column {
@@ -15,10 +15,10 @@ export interface Column {
 }
 
 /**
- * How a row is hashed. `record`: column by column, by PostgreSQL's own hash functions (14+). `text`: the row's text (13).
+ * How a row is hashed. `columns`: each by PostgreSQL's own hash functions (14+). `text`: the row's text (13).
  * `bytes`: the row's text in UTF-8, where the two databases have different encodings.
  */
-export type HashForm = 'record' | 'text' | 'bytes';
+export type HashForm = 'columns' | 'text' | 'bytes';
 
 /** A column that both sides have. */
 export interface SharedColumn {
@@ -26,8 +26,8 @@ export interface SharedColumn {
   readonly type: string;
   /**
    * The built-in type by whose exact hash it is hashed. Absent, also without fields and labels: by its text, as most of what users make,
-   * and what hashes unequal values alike or equal ones apart: enums and what contains them (hashed by oid), numeric and jsonb
-   * (1.0 = 1.00), interval ('1 mon' = '30 days').
+   * and what hashes unequal values alike or equal ones apart: enums and what contains them (hashed by oid), jsonb (1.0 = 1.00),
+   * interval ('1 mon' = '30 days').
    */
   readonly exactAs?: number;
   /** Of a composite type that has the same ones in the same order on both sides: it is hashed by them, in the order of their names. */
@@ -66,7 +66,7 @@ const mostLabels = 10;
 const bpchar = 1042;
 
 function isExact({ type, typeId }: Column, other: Column): boolean {
-  if (typeId !== other.typeId || !(typeId in hashed || typeId in items)) return false;
+  if (typeId !== other.typeId || !(typeId in hashed || typeId in asBytes)) return false;
   // char(5) and char(10) hold the same value with different padding: the type is a difference of its own, the rows are not.
   return typeId !== bpchar || type === other.type;
 }
@@ -89,8 +89,8 @@ export function rowHash(columns: readonly SharedColumn[], form: HashForm, seed =
   if (columns.length === 0) return '0::bigint';
   const raw = `row(${columns.map(inTable).join(', ')})::text`;
   switch (form) {
-    case 'record':
-      return `hashint4extended(${seed}, ${recordHashes(columns).join(' # ')})`;
+    case 'columns':
+      return `hashint4extended(${seed}, ${columnHashes(columns).join(' # ')})`;
     case 'text':
       return `hashtextextended(${raw}, ${seed})`;
     case 'bytes':
@@ -101,15 +101,15 @@ export function rowHash(columns: readonly SharedColumn[], form: HashForm, seed =
 /** As many columns as a table may have: an expression of more is too deep for the server's stack. */
 const mostHashes = 1_600;
 
-/** A record costs more than a function a column (measured: two integers 205 ns a row, 90 so), so that only the rest goes into one. */
-function recordHashes(columns: readonly SharedColumn[]): string[] {
-  const inRecord: string[] = [];
+/** One function a column costs less than a record of them (measured: two integers 205 ns a row, 90 so). */
+function columnHashes(columns: readonly SharedColumn[]): string[] {
+  const bytes: string[] = [];
   const hashes: string[] = [];
   const byField = columns.reduce((sum, column) => sum + leaves(column), 0) <= mostHashes;
   let last = columns.length;
   const take = (column: SharedColumn, value: string, place: number, absent = String(place)) => {
-    const item = itemOf(column);
-    if (item) inRecord.push(item(value));
+    const send = bytesOf(column);
+    if (send) bytes.push(send(value));
     else if (column.fields && byField) takeFields(column.type, column.fields, value, place);
     else hashes.push(`coalesce(${ownHash(column, value, place)}, ${absent})`);
   };
@@ -119,20 +119,20 @@ function recordHashes(columns: readonly SharedColumn[]): string[] {
     const shape = `case when false then row(${fields.map(() => 'null').join(', ')})::${type} end`;
     const absent = `hashint4extended(num_nonnulls(${value}, ${shape}), ${place})`;
     // A field that is NULL where the whole is tells it at no cost for the others.
-    const bearer = fields.find((field) => !itemOf(field) && !field.fields);
+    const bearer = fields.find((field) => !bytesOf(field) && !field.fields);
     if (!bearer) hashes.push(absent);
     for (const field of fields) take(field, `(${value}).${identifier(field.name)}`, ++last, field === bearer ? absent : undefined);
   };
   for (const [i, column] of columns.entries()) take(column, inTable(column), i + 1);
-  return inRecord.length > 0 ? [...hashes, `hash_record_extended(row(${inRecord.join(', ')}), 0)`] : hashes;
+  return bytes.length > 0 ? [...hashes, bytesHash(bytes)] : hashes;
 }
 
 function leaves({ fields }: SharedColumn): number {
   return fields ? fields.reduce((sum, field) => sum + leaves(field), 1) : 1;
 }
 
-function itemOf({ exactAs }: SharedColumn): ((value: string) => string) | undefined {
-  return exactAs === undefined ? undefined : items[exactAs];
+function bytesOf({ exactAs }: SharedColumn): ((value: string) => string) | undefined {
+  return exactAs === undefined ? undefined : asBytes[exactAs];
 }
 
 function ownHash({ exactAs, type, labels }: SharedColumn, value: string, place: number): string {

@@ -19,6 +19,8 @@ const literals: readonly (readonly [typeId: number, literal: string])[] = [
   [650, `'10.0.0.0/8'::cidr`],
   [700, `'0.1'::float4`],
   [701, `'-0'::float8`],
+  [701, `'1e300'::float8`],
+  [701, `'NaN'::float8`],
   [774, `'08:00:2b:01:02:03:04:05'::macaddr8`],
   [829, `'08:00:2b:01:02:03'::macaddr`],
   [869, `'10.0.0.1/8'::inet`],
@@ -62,7 +64,7 @@ function probe(form: HashForm): string {
  */
 export async function commonForm(pair: Pair): Promise<HashForm> {
   const forms: readonly HashForm[] =
-    Math.min(pair.source.version, pair.destination.version) >= 14 ? ['record', 'text', 'bytes'] : ['text', 'bytes'];
+    Math.min(pair.source.version, pair.destination.version) >= 14 ? ['columns', 'text', 'bytes'] : ['text', 'bytes'];
   // The same bytes mean other characters in another encoding: only the converted text compares characters.
   const encodings = await both(pair, (session) => session.texts(`select current_setting('server_encoding')`));
   const same = encodings.source[0]?.[0] === encodings.destination[0]?.[0];

@@ -1,5 +1,6 @@
 import { identifier } from '../../postgres/identifiers.ts';
 import type { Session } from '../session.ts';
+import type { CompareRequest } from '../types.ts';
 import { blockSlices, rangeSlices, type Slice } from './slices.ts';
 import type { Table } from './tables.ts';
 
@@ -7,12 +8,26 @@ import type { Table } from './tables.ts';
 const rowsPerSlice = 50_000;
 const mostSlices = 4_000;
 const blocksPerSlice = 8_192;
+/** 4 GB: some 20 s. */
+const blocksAtOnce = 524_288;
 
 /**
- * How a table is cut. Ranges only where the key's order is the heap's order: elsewhere (uuid, text) an index range costs
- * 2.5 to 5.5 times a scan (measured), so that big tables are cut by heap pages instead (TID range scan, 14+).
+ * How a table is cut. While rows change, by ranges of the key where its order is the heap's order: elsewhere (uuid, text) an index
+ * range costs 2.5 to 5.5 times a scan (measured). While nothing is written by heap pages (TID range scan, 14+), which cost less than
+ * ranges; a row that moved to another page between two of them would be counted twice or never. What one connection reads alone is
+ * scanned as a whole: only that scan takes a ring of few pages, which leaves the server's cache as it is and costs least.
  */
-export async function slicesOf(table: Table, source: Session, destination: Session, live: boolean): Promise<Slice[]> {
+export async function slicesOf(
+  table: Table,
+  source: Session,
+  destination: Session,
+  { live, connections }: Pick<CompareRequest, 'live' | 'connections'>,
+): Promise<Slice[]> {
+  if (!live && Math.min(source.version, destination.version) >= 14) {
+    const blocks = Math.max(table.blocks.source, table.blocks.destination);
+    const whole = blocks <= (connections === 1 ? blocksAtOnce : 2 * blocksPerSlice);
+    return whole ? [{ by: 'all' }] : blockSlices(table.blocks, Math.min(mostSlices, Math.ceil(blocks / blocksPerSlice)));
+  }
   const [key, more] = table.key;
   if (key && !more && ['smallint', 'integer', 'bigint'].includes(key.type) && table.rows > 2 * rowsPerSlice) {
     const points = await pointsOf(table, key.name, source);
@@ -20,10 +35,6 @@ export async function slicesOf(table: Table, source: Session, destination: Sessi
     if (points && (elsewhere === undefined || elsewhere > 0.9))
       return rangeSlices(key.name, points, Math.min(mostSlices, Math.ceil(table.rows / rowsPerSlice)));
   }
-  const blocks = Math.max(table.blocks.source, table.blocks.destination);
-  // A row that moves to another page while the slices are read would be counted twice or never.
-  const cuttable = !live && Math.min(source.version, destination.version) >= 14;
-  if (cuttable && blocks > 2 * blocksPerSlice) return blockSlices(table.blocks, Math.min(mostSlices, Math.ceil(blocks / blocksPerSlice)));
   return [{ by: 'all' }];
 }
 
