@@ -104,8 +104,10 @@ export type FactBody =
   | { readonly type: 'promotion.refused'; readonly reason: string }
   | { readonly type: 'give-back.begun'; readonly reason: string }
   | { readonly type: 'writes.given-back'; readonly offForMs: number }
-  /** `marks: 'paused'` is the bot's: the execution that was open when the pause was asked for has ended. */
-  | { readonly type: 'note'; readonly by: string; readonly text: string; readonly marks?: 'paused' }
+  /**
+   * Marks are the bot's. `paused`: the execution that was open when the pause was asked for has ended. `warning`: needs eyes now.
+   */
+  | { readonly type: 'note'; readonly by: string; readonly text: string; readonly marks?: 'paused' | 'warning' }
   /**
    * What a look at the armed way back brought: tables made on the old instance, and everything that stands against going back now
    * (`warnings`, replacing the earlier ones) or for good (`gaps`, added to them). `lost`: why there is no way back any more. `over`: that

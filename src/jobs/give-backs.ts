@@ -146,12 +146,12 @@ async function failed<C>({ jobs }: Working<C>, run: string, tries: Tries, owners
 async function tell(ownership: Ownership, { header, writesOffSince }: RunState, why: string): Promise<void> {
   const facts = await ownership.log.read(ownership.run);
   const begun = facts.findLastIndex(({ type }) => type === 'give-back.begun');
-  if (facts.slice(begun).some((fact) => fact.type === 'note' && fact.by === 'bot')) return;
+  if (facts.slice(begun).some((fact) => fact.type === 'note' && fact.marks === 'warning')) return;
   const text = [
     `The writes could not be given back yet: ${sentence(why)} ${writesSentence({ writesOffSince })}`,
     `It is tried again every ${longestPauseMs / 1_000} s; by hand: npx pgupgrade give-back-writes ${header?.environment} --service ${header?.service}`,
   ].join(' ');
-  await commit(ownership, (now) => (now.status === 'giving-back' ? [{ type: 'note', by: 'bot', text }] : undefined));
+  await commit(ownership, (now) => (now.status === 'giving-back' ? [{ type: 'note', by: 'bot', text, marks: 'warning' }] : undefined));
 }
 
 async function untilEither(ms: number, changed: Promise<void>, closing: AbortSignal): Promise<void> {

@@ -127,7 +127,8 @@ function ofFact(fact: Fact, index: number, view: RunViewData, then: (length: num
       const deed = renderDeed(fact, index, view);
       const whole =
         fact.type === 'note' && isCut([safe(fact.text)]) ? { name: `note-${index}.txt`, content: lines([fact.text]) } : undefined;
-      return deed ? [want(index, 'deed', deed), ...attached(whole, index, 0, 'the whole note', view)] : [];
+      const loud = fact.type === 'note' && fact.marks === 'warning';
+      return deed ? [want(index, loud ? 'warning' : 'deed', deed), ...attached(whole, index, 0, 'the whole note', view)] : [];
     }
   }
 }

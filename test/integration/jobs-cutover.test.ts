@@ -82,6 +82,7 @@ describe('the write stop', () => {
     const facts = await run.facts();
     expect(facts.find(({ type }) => type === 'note')).toMatchObject({
       by: 'bot',
+      marks: 'warning',
       text: expect.stringMatching(
         /^The writes could not be given back yet: the world is away for fence\. Writes are OFF since .* UTC\. It is tried again every 2 s; by hand: npx pgupgrade give-back-writes \S+ --service \S+$/,
       ),

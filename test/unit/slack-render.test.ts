@@ -97,6 +97,14 @@ describe('the board', () => {
     expect(running).toContain('the promotion was called 1m 05s ago, at ');
   });
 
+  it('a warning of the bot is said in the channel, a note of a person in the thread', () => {
+    const note = { type: 'note', by: 'bot', text: 'The writes could not be given back yet' } as const;
+    const warned = viewOf([{ ...note, marks: 'warning' }]);
+    expect(only(warned, 'warning').broadcast).toBe(true);
+    expect(said(warned, 'warning')).toContain('⚠ The writes could not be given back yet');
+    expect(only(viewOf([{ ...note, by: 'U0LEAD' }]), 'deed').broadcast).toBe(false);
+  });
+
   it('shows the armed way back, what stands against going back, and that there is none any more', () => {
     const look = { at: firstAt, text: 'lag 12 kB · WAL kept 16 MB of at most 20 GB', memo: undefined };
     expect(said(viewOf([{ type: 'run.finished' }], { wayBack: look }), 'board')).toContain('*Way back* · lag 12 kB');

@@ -57,7 +57,8 @@ function deed(fact: Fact, index: number, { shape, face, facts }: RunViewData): s
     case 'copy.taken-back':
       return '♻ What the copy brought is taken back; it begins anew. Every approval since it began is void.';
     case 'note':
-      if (fact.marks) return undefined;
+      if (fact.marks === 'paused') return undefined;
+      if (fact.marks === 'warning') return `⚠ ${cut(safe(fact.text), 1_500)}`;
       return `📝 ${who(fact.by)}: ${cut(safe(fact.text), 1_500)}`;
     case 'promotion.called':
       return legAt(facts, index) === 'rollback'

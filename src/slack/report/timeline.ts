@@ -81,7 +81,7 @@ function tell(fact: Fact, { shape, face }: Pick<RunViewData, 'shape' | 'face'>, 
     case 'writes.given-back':
       return { what: `Writes on again on ${face.source}, after ${duration(fact.offForMs)}` };
     case 'note':
-      return fact.marks ? undefined : { what: 'Note', why: fact.text };
+      return fact.marks === 'paused' ? undefined : { what: fact.marks === 'warning' ? 'Warning' : 'Note', why: fact.text };
     case 'pause.requested':
       return { what: 'Pause asked for', ...(fact.reason ? { why: fact.reason } : {}) };
     case 'run.resumed':
