@@ -130,16 +130,11 @@ async function failed<C>({ jobs }: Working<C>, run: string, tries: Tries, owners
     return 0;
   }
   tries.failures += 1;
-  const forMs = backoff(
-    { ...timing, backoffMaxMs: Math.min(timing.backoffMaxMs, longestPauseMs) },
-    tries.failures,
-    error.retryAfterMs,
-    Math.random,
-  );
+  const forMs = Math.min(backoff(timing, tries.failures, error.retryAfterMs, Math.random), longestPauseMs);
   if (tries.failures >= 3)
     await log.setProgress(run, step, { text: `attempt ${tries.failures}: ${error.message}; tried again until it succeeds` });
   if (tries.failures === timing.attempts) await tell(ownership, state, error.message);
-  return Math.min(forMs, longestPauseMs);
+  return forMs;
 }
 
 /** Said once a give-back, whichever process failed so often first. */

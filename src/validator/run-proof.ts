@@ -39,6 +39,8 @@ export interface SettledProof {
 /** The step of each leg that begins a proof. */
 const begunBy: Readonly<Record<string, string>> = { upgrade: 'validate-live', rollback: 'validate-live-rollback' };
 const settlesWithinMs = 10_000;
+/** A row that was put right is read again within this time, on a busy machine too. */
+export const readAgainWithinMs = 5_000;
 
 /** What the slots of a run's proof are made, looked at and dropped with. */
 export async function slotsRequest(

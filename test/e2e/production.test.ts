@@ -2,9 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ofProject } from '../../sandbox/compiled.ts';
 import { observe } from '../../sandbox/observe.ts';
 import { connect, withSession } from '../../sandbox/servers/session.ts';
-import type { ProofKept } from '../../src/engine/facts.ts';
 import { idsOf } from '../../src/engine/shape.ts';
-import type { RunState } from '../../src/engine/state.ts';
 import { doHalfByHand } from '../support/half-by-hand.ts';
 import { pictureOf } from '../support/source-picture.ts';
 import { openStage, type Stage, shape } from '../support/stage.ts';
@@ -102,9 +100,6 @@ test('a difference found with the writers stopped gives the writes back as well'
 test('once it is put right the next try begins anew and finishes, without a lost write', async () => {
   await rename('0007_migration.js');
   leaves = false;
-  // On a busy machine the keeper of the proof may not have read the row again yet: the question would be refused for it.
-  const differing = (records: RunState['records']) => (records.get('validate-live')?.get('kept') as ProofKept | undefined)?.differing ?? [];
-  await stage.until(run, ({ records }) => differing(records).length === 0, 'the row proved equal again');
   await stage.says('U0OPERATOR', `/pgupgrade retry ${run}`);
   const state = await stage.ended(run, 'finished');
   expect(state.steps.map(({ id, status }) => `${id} ${status}`)).toEqual(idsOf(shape, 'upgrade').map((id) => `${id} done`));

@@ -1,9 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Cluster } from '../../sandbox/types.ts';
-import type { Fact } from '../../src/engine/facts.ts';
 import { idsOf } from '../../src/engine/shape.ts';
 import type { RunState } from '../../src/engine/state.ts';
-import { holdTable } from '../support/hold-table.ts';
+import { crashServer, killServer } from '../support/server-deaths.ts';
 import { ask } from '../support/server-looks.ts';
 import { openStage, type Stage, shape } from '../support/stage.ts';
 import { writeStops } from '../support/write-stops.ts';
@@ -36,28 +35,9 @@ beforeAll(async () => {
 }, 900_000);
 afterAll(() => stage?.close());
 
-/** The fence stands, and the old instance cannot get to its end until what is given here is released or its server dies. */
-async function untilTheDrain(): Promise<{ release(): Promise<void> }> {
-  const approve = await stops.asked();
-  const held = await holdTable(source, 'public.campaign');
-  cleanUps.push(held.release);
-  const known = stops.writes(destination);
-  // A web pod changes campaigns with every write.
-  await expect.poll(() => stops.writes(destination), { timeout: 30_000 }).toBeGreaterThan(known + 20);
-  await approve();
-  await stops.begun('drain-way-back');
-  return held;
-}
-/** Killed by its pid it comes back by itself, as an instance of Cloud SQL does. */
-function kill(cluster: Cluster): void {
-  const pid = cluster.pid();
-  if (pid === undefined) throw new Error(`${cluster.name} does not run`);
-  process.kill(pid, 'SIGKILL');
-}
-async function down(cluster: Cluster): Promise<void> {
-  await cluster.crash();
-  cleanUps.push(() => (cluster.running() ? Promise.resolve() : cluster.restart()));
-}
+/** The fence stands, and the old instance cannot get to its end. */
+const untilTheDrain = () => stops.heldAt('drain-way-back', source, (end) => cleanUps.push(end));
+const down = async (cluster: Cluster) => cleanUps.push(await crashServer(cluster));
 function worker() {
   const found = stage.world.deployments.list().find(({ name }) => name === 'inapp-worker');
   if (!found) throw new Error('there is no inapp-worker');
@@ -123,15 +103,7 @@ test('the old instance dies and stays away: the writes are given back on the new
 test('the new instance dies and stays away: nobody can give the writes back, which is said, and they come back when it does', async () => {
   await untilTheDrain();
   await down(destination);
-  const said = (fact: Fact) => fact.type === 'note' && fact.marks === 'warning';
-  const { givingBack, promotionCalled } = await stage.until(run, (_, facts) => facts.some(said), 'the warning', 120_000);
-  expect((await stage.facts(run)).find(said)).toMatchObject({
-    text: expect.stringMatching(
-      /could not be given back yet: .*on the destination.* Writes are OFF since .* by hand: npx pgupgrade give-back-writes/,
-    ),
-  });
-  expect(givingBack).toBeDefined();
-  expect(promotionCalled).toBe(false);
+  await stops.cannotBeGivenBack('destination');
   await destination.restart();
   await stops.givenBack(/destination|deadline passed/, 90_000);
   await stops.nothingIsLost(destination);
@@ -139,7 +111,7 @@ test('the new instance dies and stays away: nobody can give the writes back, whi
 
 test('the old instance is back at once and Redis restarts: the write stop goes on to the opening, which is not done while somebody has started a service again', async () => {
   const held = await untilTheDrain();
-  kill(source);
+  killServer(source);
   await Promise.all([held.release(), stage.world.servers.redis.restart()]);
   const drained = await stage.until(
     run,
@@ -159,7 +131,7 @@ test('the old instance is back at once and Redis restarts: the write stop goes o
 
 test('the new instance is back at once: the rollback goes through, and everything that was written there has come along', async () => {
   const held = await untilTheDrain();
-  kill(destination);
+  killServer(destination);
   await held.release();
   const over = ({ status }: RunState) => status === 'rolled-back';
   const first = await stage.until(run, (now) => over(now) || now.blocked?.code === 'writes.given-back', 'its end');

@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Cluster } from '../../sandbox/types.ts';
-import type { Fact } from '../../src/engine/facts.ts';
 import type { RunState } from '../../src/engine/state.ts';
-import { holdTable } from '../support/hold-table.ts';
+import { crashServer, killServer } from '../support/server-deaths.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 import { writeStops } from '../support/write-stops.ts';
 
@@ -34,41 +33,14 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => stage?.close());
 
-/** The fence stands, and the destination cannot get to its end until what is given here is released or its server dies. */
-async function untilTheDrain(): Promise<{ release(): Promise<void> }> {
-  const approve = await stops.asked();
-  const held = await holdTable(destination, 'public.campaign');
-  cleanUps.push(held.release);
-  const known = stops.writes(source);
-  // A web pod changes campaigns with every write.
-  await expect.poll(() => stops.writes(source), { timeout: 30_000 }).toBeGreaterThan(known + 20);
-  await approve();
-  await stops.begun('drain-replication');
-  return held;
-}
-/** Killed by its pid it comes back by itself, as an instance of Cloud SQL does. */
-function kill(cluster: Cluster): void {
-  const pid = cluster.pid();
-  if (pid === undefined) throw new Error(`${cluster.name} does not run`);
-  process.kill(pid, 'SIGKILL');
-}
-async function down(cluster: Cluster): Promise<void> {
-  await cluster.crash();
-  cleanUps.push(() => (cluster.running() ? Promise.resolve() : cluster.restart()));
-}
+/** The fence stands, and the destination cannot get to its end. */
+const untilTheDrain = () => stops.heldAt('drain-replication', destination, (end) => cleanUps.push(end));
+const down = async (cluster: Cluster) => cleanUps.push(await crashServer(cluster));
 
 test('the source, and it stays away: nobody can give the writes back, which is said, and they come back when it does', async () => {
   await untilTheDrain();
   await down(source);
-  const said = (fact: Fact) => fact.type === 'note' && fact.marks === 'warning';
-  const { givingBack, promotionCalled } = await stage.until(run, (_, facts) => facts.some(said), 'the warning', 120_000);
-  expect((await stage.facts(run)).find(said)).toMatchObject({
-    text: expect.stringMatching(
-      /could not be given back yet: .*on the source.* Writes are OFF since .* by hand: npx pgupgrade give-back-writes/,
-    ),
-  });
-  expect(givingBack).toBeDefined();
-  expect(promotionCalled).toBe(false);
+  await stops.cannotBeGivenBack('source');
   await source.restart();
   await stops.givenBack(/source|deadline passed/, 60_000);
   await stops.nothingIsLost(source);
@@ -91,7 +63,7 @@ test('the destination, and it stays away: the deadline gives the writes back wit
 test('the source, and it is back at once: the write stop goes on to the call of the promotion', async () => {
   stage.world.google.faults.add({ kind: 'refuse', method: 'migrationJobs.promote' });
   const held = await untilTheDrain();
-  kill(source);
+  killServer(source);
   await held.release();
   const { blocked } = await stage.until(run, (now) => now.blocked !== undefined && now.writesOffSince === undefined, 'its end', 120_000);
   promotesRefused = /permission/i.test(blocked?.reason ?? '') ? 1 : 0;
@@ -103,7 +75,7 @@ test('the source, and it is back at once: the write stop goes on to the call of 
 
 test('the destination, and it is back at once: the switch goes through, and everything has come along', async () => {
   await untilTheDrain();
-  kill(destination);
+  killServer(destination);
   const switched = ({ steps }: RunState) => steps.some(({ id, status }) => id === 'start-services' && status === 'done');
   const first = await stage.until(
     run,

@@ -6,7 +6,7 @@ import { executeStep } from '../../src/engine/execute.ts';
 import type { FactBody } from '../../src/engine/facts.ts';
 import { fold } from '../../src/engine/fold.ts';
 import { disconnect } from '../../src/engine/moves.ts';
-import { shapeOf, stepsOf } from '../../src/engine/shape.ts';
+import { shapeOf } from '../../src/engine/shape.ts';
 import type { Runbook } from '../../src/engine/step.ts';
 import { hindrances } from '../../src/postgres/connected.ts';
 import type { Side } from '../../src/postgres/types.ts';
@@ -16,7 +16,7 @@ import { createValidator } from '../../src/validator/compare.ts';
 import { keepSchema } from '../../src/validator/schema-drift.ts';
 import type { Workloads } from '../../src/workloads/types.ts';
 import { application, openPair, type Pair, passwords } from '../support/cutover-pair.ts';
-import { memoryLog } from '../support/memory-log.ts';
+import { executionOver, memoryLog } from '../support/memory-log.ts';
 import { subscribe } from '../support/pglogical.ts';
 import { type RecordingRun, recordingRun } from '../support/step-run.ts';
 
@@ -67,24 +67,7 @@ async function gateOfRun() {
   );
   const state = () => fold(memory.facts, shape);
   const execute = async () => {
-    await executeStep(
-      {
-        run: 'PG-1',
-        log: memory.log,
-        shape,
-        steps: stepsOf(runbook),
-        clients: clients(),
-        token: memory.acquire(),
-        signal: new AbortController().signal,
-        deadlineMs: 60_000,
-        gateExpiresMs: 60_000,
-        now: Date.now,
-        nonce: () => 'n',
-        pause: async () => undefined,
-        mayGiveBack: async () => 'yes',
-      },
-      'approve-cutover',
-    );
+    await executeStep(executionOver(memory, runbook, clients()), 'approve-cutover');
     return state();
   };
   /** What the confirmed form, or the typed pids, lead to. */
@@ -182,13 +165,28 @@ it('a proof that was lost, or that was none, is told with what it costs', async 
   });
 });
 
-it('rows that came to differ since they were compared keep the question from being asked', async () => {
-  expect(await asked(clean, undefined, { ...begun, kept: { ...kept, differing: ['public.campaign'] } })).toMatchObject({
+it('rows that came to differ since they were compared are read again first, then keep the question from being asked', async () => {
+  const differ = { ...begun, kept: { ...kept, differing: ['public.campaign'] } };
+  let asking: RecordingRun | undefined;
+  const seen = (first: string) =>
+    asked(
+      clean,
+      async (run) => {
+        asking = run;
+        await run.record('differs since', first === 'now' ? null : Date.now() - 6_000);
+      },
+      differ,
+    );
+  expect(await seen('now')).toEqual({ state: 'waiting', progress: 'rows of public.campaign differ, and are read again', againInMs: 500 });
+  expect(asking?.recall('differs since')).toBeGreaterThan(Date.now() - 60_000);
+  expect(await seen('earlier')).toMatchObject({
     state: 'blocked',
     code: 'validation.differs',
     reason: 'Rows of public.campaign differ since they were compared, and replication does not mend them.',
     remedy: expect.stringContaining('/pgupgrade diff public.campaign'),
   });
+  // Whoever put them right and presses Retry at once is not refused for what the keeper has not read yet.
+  expect(asking?.recall('differs since')).toBeNull();
 });
 
 it('a slot that nobody reads is waited for, and told when it stays so', async () => {

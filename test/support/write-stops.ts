@@ -1,6 +1,8 @@
 import { expect } from 'vitest';
 import type { Cluster } from '../../sandbox/types.ts';
+import type { Fact } from '../../src/engine/facts.ts';
 import type { RunState } from '../../src/engine/state.ts';
+import { holdTable } from './hold-table.ts';
 import type { Stage } from './stage.ts';
 
 /**
@@ -45,6 +47,33 @@ export function writeStops(
         `the write stop at ${step}`,
         60_000,
       ),
+    /**
+     * The fence stands, and `behind` cannot get to the drain's end until what is given here is released or its server dies;
+     * `later` gets what ends it in any case.
+     */
+    async heldAt(drain: string, behind: Cluster, later: (end: () => Promise<unknown>) => void): Promise<{ release(): Promise<void> }> {
+      const approve = await stops.asked();
+      const held = await holdTable(behind, 'public.campaign');
+      later(held.release);
+      const known = writes(home);
+      // A web pod changes campaigns with every write.
+      await expect.poll(() => writes(home), { timeout: 30_000 }).toBeGreaterThan(known + 20);
+      await approve();
+      await stops.begun(drain);
+      return held;
+    },
+    /** Nobody can give the writes back while that instance is away: it is said, with the way by hand, and tried on. */
+    async cannotBeGivenBack(side: 'source' | 'destination'): Promise<void> {
+      const said = (fact: Fact) => fact.type === 'note' && fact.marks === 'warning';
+      const { givingBack, promotionCalled } = await stage.until(run, (_, facts) => facts.some(said), 'the warning', 120_000);
+      expect((await stage.facts(run)).find(said)).toMatchObject({
+        text: expect.stringMatching(
+          new RegExp(`could not be given back yet: .*on the ${side}.* Writes are OFF since .* by hand: npx pgupgrade give-back-writes`),
+        ),
+      });
+      expect(givingBack).toBeDefined();
+      expect(promotionCalled).toBe(false);
+    },
     /** The writes are given back with a reason, the point of no return was not reached, and the pods write where they did. */
     async writesAreBack(reason: RegExp, withinMs = at.deadlineMs + 15_000): Promise<void> {
       const state = await stage.until(

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { castVote, type Decision, type GateRule, type VoteRequest, withdrawVote } from '../../src/engine/approvals.ts';
-import type { Fact, FactBody } from '../../src/engine/facts.ts';
+import type { FactBody } from '../../src/engine/facts.ts';
 import { fold } from '../../src/engine/fold.ts';
 import { shapeOf } from '../../src/engine/shape.ts';
+import { logOf, runStarted } from '../support/engine-log.ts';
 import { fileRunbook } from '../support/file-runbook.ts';
 
 const shape = shapeOf(fileRunbook([{ id: 'cut', gate: true }]));
@@ -14,26 +15,11 @@ const expiresAt = Date.UTC(2026, 0, 1, 12, 0, 0);
 
 function asked(...bodies: readonly FactBody[]) {
   const facts: readonly FactBody[] = [
-    {
-      type: 'run.started',
-      run: 'PG-1',
-      uid: 'ab12cd34',
-      service: 's',
-      environment: 'e',
-      from: 15,
-      to: 17,
-      by: 'olga',
-      channel: 'c',
-      steps: ['cut'],
-      format: 1,
-    },
+    runStarted(['cut']),
     { type: 'gate.asked', gate: 'cut', step: 'cut', nonce: 'n1', planHash: 'h', plan: ['p'], shown: [], question: 'q', expiresAt },
     ...bodies,
   ];
-  return fold(
-    facts.map((fact, at): Fact => ({ at, ...fact })),
-    shape,
-  );
+  return fold(logOf(...facts), shape);
 }
 const vote = (request: Partial<VoteRequest> = {}): Decision =>
   castVote({ state: asked(), rule: two, voter: ann, gate: 'cut', nonce: 'n1', vote: 'approve', now: expiresAt - 1, ...request });

@@ -3,11 +3,12 @@ import { executeStep } from '../../src/engine/execute.ts';
 import type { FactBody } from '../../src/engine/facts.ts';
 import { fold } from '../../src/engine/fold.ts';
 import { lookAtSteps } from '../../src/engine/look.ts';
-import { shapeOf, stepsOf } from '../../src/engine/shape.ts';
+import { shapeOf } from '../../src/engine/shape.ts';
 import { blocked, type HinderingSession, type Runbook, todo } from '../../src/engine/step.ts';
 import { NeedsHuman } from '../../src/errors.ts';
+import { runStarted } from '../support/engine-log.ts';
 import { hindered, nightly, someone } from '../support/hindered.ts';
-import { memoryLog } from '../support/memory-log.ts';
+import { executionOver, memoryLog } from '../support/memory-log.ts';
 
 /** The gate over a server where some sessions are in the way. */
 function gateOver(open: Set<HinderingSession>, refuses = false) {
@@ -40,20 +41,9 @@ function gateOver(open: Set<HinderingSession>, refuses = false) {
       ],
     },
   ];
-  const header = {
-    run: 'PG-1',
-    uid: 'ab12cd34',
-    service: 's',
-    environment: 'e',
-    from: 15,
-    to: 17,
-    by: 'o',
-    channel: 'c',
-    steps: ['approve-cutover'],
-    format: 1,
-  } as const;
+  const started = runStarted(['approve-cutover']);
   const shape = shapeOf(runbook);
-  const memory = memoryLog([{ type: 'run.started', ...header }], () => Promise.resolve());
+  const memory = memoryLog([started], () => Promise.resolve());
   const interrupt = new AbortController();
   return {
     did,
@@ -64,29 +54,11 @@ function gateOver(open: Set<HinderingSession>, refuses = false) {
       lookAtSteps({
         steps: runbook[0]?.steps ?? [],
         clients: {},
-        header,
+        header: started,
         state: fold(memory.facts, shape),
         signal: interrupt.signal,
       }),
-    execute: () =>
-      executeStep(
-        {
-          run: 'PG-1',
-          log: memory.log,
-          shape,
-          steps: stepsOf(runbook),
-          clients: {},
-          token: memory.acquire(),
-          signal: interrupt.signal,
-          deadlineMs: 60_000,
-          gateExpiresMs: 60_000,
-          now: () => 1_000,
-          nonce: () => 'n',
-          pause: async () => undefined,
-          mayGiveBack: async () => 'yes',
-        },
-        'approve-cutover',
-      ),
+    execute: () => executeStep(executionOver(memory, runbook, {}, { signal: interrupt.signal, now: () => 1_000 }), 'approve-cutover'),
   };
 }
 const retry = (...sessions: readonly HinderingSession[]): FactBody => ({

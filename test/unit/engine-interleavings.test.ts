@@ -10,6 +10,7 @@ import { giveBack, passDeadline } from '../../src/engine/give-back.ts';
 import { abort, pause } from '../../src/engine/moves.ts';
 import { shapeOf, stepsOf } from '../../src/engine/shape.ts';
 import { done, type Runbook, type Step, todo } from '../../src/engine/step.ts';
+import { runStarted } from '../support/engine-log.ts';
 import { memoryLog } from '../support/memory-log.ts';
 
 interface World {
@@ -46,19 +47,7 @@ const runbook: Runbook<World> = [
 const shape = shapeOf(runbook);
 const steps = stepsOf(runbook);
 const before: readonly FactBody[] = [
-  {
-    type: 'run.started',
-    run: 'PG-1',
-    uid: 'ab12cd34',
-    service: 's',
-    environment: 'e',
-    from: 15,
-    to: 17,
-    by: 'o',
-    channel: 'c',
-    steps: shape.map((one) => one.id),
-    format: 1,
-  },
+  runStarted(shape.map((one) => one.id)),
   { type: 'step.done', step: 'approve', evidence: '', changed: false },
   { type: 'step.started', step: 'fence', attempt: 1, token: 1 },
   { type: 'deadline.set', dueAt: 100 },

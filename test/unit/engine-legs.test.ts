@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../src/engine/approvals.ts';
-import type { Fact, FactBody } from '../../src/engine/facts.ts';
+import type { FactBody } from '../../src/engine/facts.ts';
 import { failureFacts, failureOf } from '../../src/engine/failure.ts';
 import { fold } from '../../src/engine/fold.ts';
 import { retire, rollback } from '../../src/engine/legs.ts';
@@ -8,27 +8,13 @@ import { abort, pause } from '../../src/engine/moves.ts';
 import { next } from '../../src/engine/next.ts';
 import { idsOf, shapeOf } from '../../src/engine/shape.ts';
 import type { RunState } from '../../src/engine/state.ts';
+import { logOf, runStarted } from '../support/engine-log.ts';
 import { cutoverSteps, fileLegs, retireSteps, returnSteps } from '../support/file-runbook.ts';
 
 const shape = shapeOf(fileLegs({ upgrade: cutoverSteps, rollback: returnSteps, retire: retireSteps }));
-const header: FactBody = {
-  type: 'run.started',
-  run: 'PG-1',
-  uid: 'ab12cd34',
-  service: 's',
-  environment: 'e',
-  from: 15,
-  to: 17,
-  by: 'olga',
-  channel: 'c',
-  steps: idsOf(shape, 'upgrade'),
-  format: 1,
-};
+const header: FactBody = runStarted(idsOf(shape, 'upgrade'));
 function state(...bodies: readonly FactBody[]): RunState {
-  return fold(
-    [header, ...bodies].map((fact, index): Fact => ({ at: index * 1_000, ...fact })),
-    shape,
-  );
+  return fold(logOf(header, ...bodies), shape);
 }
 const move = (now: RunState) => next(now, shape);
 const started = (step: string): FactBody => ({ type: 'step.started', step, attempt: 1, token: 1 });

@@ -1,34 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import type { Decision } from '../../src/engine/approvals.ts';
-import type { Fact, FactBody } from '../../src/engine/facts.ts';
+import type { FactBody } from '../../src/engine/facts.ts';
 import { failureFacts, failureOf } from '../../src/engine/failure.ts';
 import { fold } from '../../src/engine/fold.ts';
 import { abort, askAgain, note, pause, resume, retry, skip, taskDone } from '../../src/engine/moves.ts';
 import { changeOfPlan, planHash } from '../../src/engine/plan.ts';
 import { shapeOf } from '../../src/engine/shape.ts';
 import { Fatal, NeedsHuman, Transient } from '../../src/errors.ts';
+import { logOf, runStarted } from '../support/engine-log.ts';
 import { cutoverSteps, fileRunbook } from '../support/file-runbook.ts';
 
 const shape = shapeOf(fileRunbook(cutoverSteps));
 function state(...bodies: readonly FactBody[]) {
   const steps = cutoverSteps.map((step) => step.id);
-  const first: FactBody = {
-    type: 'run.started',
-    run: 'PG-1',
-    uid: 'ab12cd34',
-    service: 's',
-    environment: 'e',
-    from: 15,
-    to: 17,
-    by: 'olga',
-    channel: 'c',
-    steps,
-    format: 1,
-  };
-  return fold(
-    [first, ...bodies].map((fact, index): Fact => ({ at: index * 1_000, ...fact })),
-    shape,
-  );
+  const first: FactBody = runStarted(steps);
+  return fold(logOf(first, ...bodies), shape);
 }
 const started = (step: string): FactBody => ({ type: 'step.started', step, attempt: 1, token: 1 });
 const blocked = (step: string, undoing = false): FactBody => ({

@@ -1,27 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import type { Fact, FactBody } from '../../src/engine/facts.ts';
+import type { FactBody } from '../../src/engine/facts.ts';
 import { fold } from '../../src/engine/fold.ts';
 import { shapeOf } from '../../src/engine/shape.ts';
 import { owedBy } from '../../src/jobs/owed.ts';
 import { backoff, defaultTiming } from '../../src/jobs/settings.ts';
+import { logOf, runStarted } from '../support/engine-log.ts';
 import { cutoverSteps, fileRunbook } from '../support/file-runbook.ts';
 
 const shape = shapeOf(fileRunbook(cutoverSteps));
 const owed = (...bodies: readonly FactBody[]) => {
-  const first: FactBody = {
-    type: 'run.started',
-    run: 'PG-1',
-    uid: 'ab12cd34',
-    service: 's',
-    environment: 'e',
-    from: 15,
-    to: 17,
-    by: 'o',
-    channel: 'c',
-    steps: shape.map((step) => step.id),
-    format: 1,
-  };
-  const facts = [first, ...bodies].map((fact, at): Fact => ({ at, ...fact }));
+  const first: FactBody = runStarted(shape.map((step) => step.id));
+  const facts = logOf(first, ...bodies);
   return owedBy(fold(facts, shape), shape).map(({ id, queue, dueAt }) => [id, queue, dueAt]);
 };
 const started: FactBody = { type: 'step.started', step: 'stop-workers', attempt: 1, token: 1 };

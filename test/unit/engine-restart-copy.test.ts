@@ -11,23 +11,12 @@ import type { RunState } from '../../src/engine/state.ts';
 import { NeedsHuman } from '../../src/errors.ts';
 import { owedBy } from '../../src/jobs/owed.ts';
 import { runbook } from '../../src/runbook.ts';
+import { logOf, runStarted } from '../support/engine-log.ts';
 import { copySteps, fileLegs, returnSteps } from '../support/file-runbook.ts';
 
 const shape = shapeOf(fileLegs({ upgrade: copySteps, rollback: returnSteps }));
-const header: FactBody = {
-  type: 'run.started',
-  run: 'PG-1',
-  uid: 'ab12cd34',
-  service: 's',
-  environment: 'e',
-  from: 15,
-  to: 17,
-  by: 'olga',
-  channel: 'c',
-  steps: copySteps.map(({ id }) => id),
-  format: 1,
-};
-const log = (bodies: readonly FactBody[]) => [header, ...bodies].map((fact, index): Fact => ({ at: index * 1_000, ...fact }));
+const header: FactBody = runStarted(copySteps.map(({ id }) => id));
+const log = (bodies: readonly FactBody[]) => logOf(header, ...bodies);
 const state = (...bodies: readonly FactBody[]) => fold(log(bodies), shape);
 const started = (step: string): FactBody => ({ type: 'step.started', step, attempt: 1, token: 1 });
 const done = (step: string): FactBody => ({ type: 'step.done', step, evidence: step, changed: true });

@@ -2,9 +2,10 @@ import { expect, it } from 'vitest';
 import { executeStep } from '../../src/engine/execute.ts';
 import type { FactBody } from '../../src/engine/facts.ts';
 import { fold } from '../../src/engine/fold.ts';
-import { shapeOf, stepsOf } from '../../src/engine/shape.ts';
+import { shapeOf } from '../../src/engine/shape.ts';
 import { done, type Runbook, type Step, waiting } from '../../src/engine/step.ts';
-import { memoryLog } from '../support/memory-log.ts';
+import { runStarted } from '../support/engine-log.ts';
+import { executionOver, memoryLog } from '../support/memory-log.ts';
 
 /** One step that is done at its third look, with a clock of its own; `aborts`: somebody interrupts during the first wait. */
 async function executed(writeStop: Step<object>['writeStop'], options: { readonly againInMs?: number; readonly aborts?: boolean } = {}) {
@@ -27,42 +28,23 @@ async function executed(writeStop: Step<object>['writeStop'], options: { readonl
     },
   ];
   const shape = shapeOf(runbook);
-  const begun: readonly FactBody[] = [
-    {
-      type: 'run.started',
-      run: 'PG-1',
-      uid: 'ab12cd34',
-      service: 's',
-      environment: 'e',
-      from: 15,
-      to: 17,
-      by: 'o',
-      channel: 'c',
-      steps: ['start'],
-      format: 1,
-    },
-  ];
+  const begun: readonly FactBody[] = [runStarted(['start'])];
   const memory = memoryLog(begun, () => Promise.resolve());
   const interrupt = new AbortController();
   const outcome = await executeStep(
-    {
-      run: 'PG-1',
-      log: memory.log,
-      shape,
-      steps: stepsOf(runbook),
-      clients: {},
-      token: memory.acquire(),
-      signal: interrupt.signal,
-      deadlineMs: 60_000,
-      gateExpiresMs: 60_000,
-      now: () => now,
-      nonce: () => 'n',
-      pause: async (ms) => {
-        now += ms;
-        if (options.aborts) interrupt.abort();
+    executionOver(
+      memory,
+      runbook,
+      {},
+      {
+        signal: interrupt.signal,
+        now: () => now,
+        pause: async (ms) => {
+          now += ms;
+          if (options.aborts) interrupt.abort();
+        },
       },
-      mayGiveBack: async () => 'yes',
-    },
+    ),
     'start',
   );
   const facts = await memory.log.read('PG-1');

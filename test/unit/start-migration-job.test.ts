@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Clients } from '../../src/clients.ts';
 import { NeedsHuman } from '../../src/errors.ts';
+import type { Sql } from '../../src/postgres/types.ts';
 import { startMigrationJob } from '../../src/steps/prepare-the-destination/start-migration-job.ts';
 import { recordingRun } from '../support/step-run.ts';
 
@@ -15,22 +16,22 @@ function world(state: string, options: { readonly refuses?: readonly string[]; r
     job.state = becomes;
     return `operation ${name}`;
   };
-  const clients = {
-    target: { secrets: { migration: 's' } },
-    secrets: { latest: async () => 'x' },
-    postgres: { database: async () => ({ look: async () => [] }) },
-    dataMigration: {
-      job: async () => {
-        const now = { ...job };
-        job.state = coming.shift() ?? job.state;
-        return now;
-      },
-      start: verb('start', 'RUNNING'),
-      restart: verb('restart', 'RUNNING'),
-      stop: verb('stop', 'STOPPED'),
-      wait: async () => ({}),
+  const withoutSlots: Partial<Sql> = { look: async () => [] };
+  const postgres: Partial<Clients['postgres']> = { database: async () => withoutSlots as Sql };
+  const secrets: Partial<Clients['secrets']> = { latest: async () => 'x' };
+  const target: Partial<Clients['target']> = { secrets: { migration: 's' } };
+  const dataMigration: Partial<Clients['dataMigration']> = {
+    job: async () => {
+      const now = { ...job };
+      job.state = coming.shift() ?? job.state;
+      return now;
     },
-  } as unknown as Clients;
+    start: verb('start', 'RUNNING'),
+    restart: verb('restart', 'RUNNING'),
+    stop: verb('stop', 'STOPPED'),
+    wait: async () => ({}),
+  };
+  const clients = { target, secrets, postgres, dataMigration } as Pick<Clients, 'target' | 'secrets' | 'postgres' | 'dataMigration'>;
   const run = recordingRun('start-migration-job', { uid: 'ab12cd34' });
   return {
     calls,

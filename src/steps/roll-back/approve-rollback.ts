@@ -1,10 +1,11 @@
 import type { Clients } from '../../clients.ts';
-import { blocked, type Step, todo } from '../../engine/step.ts';
+import { lasts } from '../../engine/lasting.ts';
+import { blocked, type Step, todo, waiting } from '../../engine/step.ts';
 import { disconnect, hindrances } from '../../postgres/connected.ts';
 import { estimate } from '../../postgres/cutover-estimate.ts';
 import { bytesText } from '../../postgres/lag.ts';
 import { lookAtWayBack } from '../../postgres/way-back.ts';
-import { proofOf } from '../../validator/run-proof.ts';
+import { proofOf, readAgainWithinMs } from '../../validator/run-proof.ts';
 import type { VerdictRecord } from '../../validator/verdict-report.ts';
 import { held, stopped } from '../../workloads/order.ts';
 import { lookAtReplicas } from '../../workloads/replicas.ts';
@@ -51,12 +52,14 @@ export const approveRollback: Step<Needs> = {
       run.recall<VerdictRecord | null>('verdict', 'validate-live-rollback') ?? run.recall<VerdictRecord>('verdict', 'validate-live');
     const proof = proofOf(run);
     const differing = 'none' in proof ? [] : (proof.kept?.differing ?? []);
-    if (differing.length > 0)
+    const tables = differing.join(', ');
+    if (await lasts(run, 'differs since', differing.length > 0, readAgainWithinMs))
       return blocked(
         'validation.differs',
-        `Rows of ${differing.join(', ')} differ since they were compared, and the way back does not mend them.`,
+        `Rows of ${tables} differ since they were compared, and the way back does not mend them.`,
         'Put the rows right, then press Retry; or stay on the new instance (Abort).',
       );
+    if (differing.length > 0) return waiting(`rows of ${tables} differ, and are read again`, 500);
     const predicted = estimate({
       stops: names.length,
       databases: databases.length,

@@ -1,4 +1,5 @@
 import type { Clients } from '../../clients.ts';
+import { lasts } from '../../engine/lasting.ts';
 import { blocked, type Observation, type RunView, type Step, todo, waiting } from '../../engine/step.ts';
 import { carryForwardSql } from '../../postgres/carry-forward.ts';
 import { connectedNow, disconnect, hindrances } from '../../postgres/connected.ts';
@@ -6,7 +7,7 @@ import { estimate } from '../../postgres/cutover-estimate.ts';
 import { fingerprint } from '../../postgres/fingerprint.ts';
 import { bytesText, type Lag, lagOf } from '../../postgres/lag.ts';
 import type { Sql } from '../../postgres/types.ts';
-import { proofOf } from '../../validator/run-proof.ts';
+import { proofOf, readAgainWithinMs } from '../../validator/run-proof.ts';
 import { type Tripped, tripwire } from '../../validator/tripwire.ts';
 import type { VerdictRecord } from '../../validator/verdict-report.ts';
 import { stopped } from '../../workloads/order.ts';
@@ -42,12 +43,14 @@ export const approveCutover: Step<Needs> = {
     if (tripped) return await changedSince(clients, tripped);
     const proof = proofOf(run);
     const differing = 'none' in proof ? [] : (proof.kept?.differing ?? []);
-    if (differing.length > 0)
+    const tables = differing.join(', ');
+    if (await lasts(run, 'differs since', differing.length > 0, readAgainWithinMs))
       return blocked(
         'validation.differs',
-        `Rows of ${differing.join(', ')} differ since they were compared, and replication does not mend them.`,
+        `Rows of ${tables} differ since they were compared, and replication does not mend them.`,
         `Look at \`/pgupgrade diff ${differing[0]}\`, put the rows right, then press Retry.`,
       );
+    if (differing.length > 0) return waiting(`rows of ${tables} differ, and are read again`, 500);
     const hindrance = await undoneBy(clients);
     if (hindrance.length > 0)
       return blocked(
@@ -72,8 +75,13 @@ export const approveCutover: Step<Needs> = {
         'Look at the migration job in Database Migration Service.',
       );
     const late = lateWords(target, lag);
-    if (late !== undefined) return await behind(late, run);
-    if (run.recall('behind since')) await run.record('behind since', null);
+    if (await lasts(run, 'behind since', late !== undefined, lagPatienceMs))
+      return blocked(
+        'cutover.lag',
+        `${late}, and that has not changed for ${lagPatienceMs / 60_000} minutes: it would not be drained in time.`,
+        'Look for load, locks or long transactions on both instances, and at the migration job, then press Retry.',
+      );
+    if (late !== undefined) return waiting(late, 1_000);
     const predicted = estimate({
       stops: stopped(target, 'first').length + (stopped(target, 'rest').length > 0 ? 1 : 0),
       databases: Object.keys(target.databases).length,
@@ -106,20 +114,6 @@ function lateWords({ cutover, destination }: Needs['target'], { bytes, inactive 
   return bytes > cutover.maxLag
     ? `${destination} is ${bytesText(bytes)} of WAL behind, at most ${bytesText(cutover.maxLag)} is allowed`
     : undefined;
-}
-
-/** It may pass by itself; what does not is not drained inside the deadline either. */
-async function behind(words: string, run: RunView): Promise<Observation> {
-  const known = run.recall<number | null>('behind since');
-  const since = known ?? Date.now();
-  if (known === undefined || known === null) await run.record('behind since', since);
-  if (Date.now() - since < lagPatienceMs) return waiting(words, 1_000);
-  await run.record('behind since', null);
-  return blocked(
-    'cutover.lag',
-    `${words}, and that has not changed for ${lagPatienceMs / 60_000} minutes: it would not be drained in time.`,
-    'Look for load, locks or long transactions on both instances, and at the migration job, then press Retry.',
-  );
 }
 
 /** Whoever is seen here and is no workload of the service file is disconnected by the fence. */
