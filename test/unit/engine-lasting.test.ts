@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { lasts } from '../../src/engine/lasting.ts';
+import { lasts } from '../../src/engine/step.ts';
 import { recordingRun } from '../support/step-run.ts';
 
 it('is told once it has lasted long enough, and has its time anew when it was told or is over', async () => {

@@ -1,6 +1,5 @@
 import type { Clients } from '../../clients.ts';
-import { lasts } from '../../engine/lasting.ts';
-import { blocked, type Step, todo, waiting } from '../../engine/step.ts';
+import { blocked, lasts, type Step, todo, waiting } from '../../engine/step.ts';
 import { disconnect, hindrances } from '../../postgres/connected.ts';
 import { estimate } from '../../postgres/cutover-estimate.ts';
 import { bytesText } from '../../postgres/lag.ts';

@@ -1,6 +1,5 @@
 import type { Clients } from '../../clients.ts';
-import { lasts } from '../../engine/lasting.ts';
-import { blocked, type Observation, type RunView, type Step, todo, waiting } from '../../engine/step.ts';
+import { blocked, lasts, type Observation, type RunView, type Step, todo, waiting } from '../../engine/step.ts';
 import { carryForwardSql } from '../../postgres/carry-forward.ts';
 import { connectedNow, disconnect, hindrances } from '../../postgres/connected.ts';
 import { estimate } from '../../postgres/cutover-estimate.ts';
