@@ -5,7 +5,7 @@ import type { Address, Side } from './postgres/types.ts';
 import type { FeedConnection } from './validator/proof/feed.ts';
 import type { ConnectionFactory } from './validator/types.ts';
 
-/** The validator's own sessions, as user postgres; those opened ahead of time are handed out first. */
+/** The validator's own sessions, as user postgres; those that were kept are handed out first. */
 export function warmConnections(
   side: Side,
   addresses: (side: Side) => Promise<Address>,
@@ -41,16 +41,11 @@ export function warmConnections(
       }
       return connect(database, applicationName);
     },
-    async warm(database, applicationName, count) {
-      const there = [...warm].filter((one) => one.database === database && one.applicationName === applicationName).length;
-      const opened = await Promise.allSettled(Array.from({ length: Math.max(0, count - there) }, () => connect(database, applicationName)));
-      for (const one of opened) {
-        if (one.status === 'rejected') continue;
-        const kept = { client: one.value, database, applicationName };
-        warm.add(kept);
-        // One that died while it waited is not handed out.
-        kept.client.once('end', () => warm.delete(kept));
-      }
+    keep(client, database, applicationName) {
+      const kept = { client, database, applicationName };
+      warm.add(kept);
+      // One that died while it waited is not handed out.
+      client.once('end', () => warm.delete(kept));
     },
     async close() {
       await Promise.all([...warm].map(({ client }) => endClient(client)));

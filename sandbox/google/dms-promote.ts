@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, escapeIdentifier } from 'pg';
 import { externalSync } from './dms-demote.ts';
-import { type Ends, endsOf, jobId, onSource } from './dms-source.ts';
+import { connectToSource, type Ends, endsOf, jobId } from './dms-source.ts';
 import { asAdmin } from './postgres.ts';
 import type { Google, JobState } from './state.ts';
 
@@ -19,64 +19,75 @@ interface SequenceValue {
  */
 export async function promote(google: Google, job: JobState): Promise<void> {
   const ends = endsOf(google, job);
-  // All of the source is read before anything is changed: a source that cannot be reached fails the promotion whole.
-  const sequences = new Map(
-    await Promise.all(
-      job.databases.map(
-        async (database) =>
-          [
-            database,
-            await onSource(ends, database, async (client) => {
-              const found = await client.query(
-                `select schemaname as schema, sequencename as name, last_value::text as last, start_value::text as start
-                 from pg_sequences where schemaname <> 'pglogical'`,
-              );
-              return found.rows as SequenceValue[];
-            }),
-          ] as const,
-      ),
-    ),
-  );
-  await Promise.all(
-    job.databases.map((database) =>
-      asAdmin(ends.destination, database, async (client) => {
-        for (const { schema, name, last, start } of sequences.get(database) ?? [])
-          await client.query('select setval($1::text::regclass, $2::text::bigint, $3)', [
-            `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`,
-            last ?? start,
-            last !== null,
-          ]);
-        const subscriptions = job.subscriptions.get(database) ?? [];
-        await endWorkers(ends, database, client, subscriptions);
-        for (const subscription of subscriptions) await client.query('select pglogical.drop_subscription($1, true)', [subscription]);
-        await client.query('select pglogical.drop_node($1, true)', [`${jobId(job)}_destination`]);
+  const sources = new Map<string, Client>();
+  try {
+    // All of the source is read before anything is changed: a source that cannot be reached fails the promotion whole.
+    const read = await Promise.allSettled(
+      job.databases.map(async (database) => {
+        const source = await connectToSource(ends, database);
+        sources.set(database, source);
+        return { database, source, sequences: await sequencesOf(source) };
       }),
-    ),
-  );
+    );
+    const failed = read.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+    await Promise.all(
+      read.map(async (result) => {
+        if (result.status === 'fulfilled') await promoteDatabase(ends, job, result.value);
+      }),
+    );
+  } finally {
+    await Promise.all([...sources.values()].map((source) => source.end().catch(() => undefined)));
+  }
   job.subscriptions.clear();
   ends.instance.instanceType = 'CLOUD_SQL_INSTANCE';
   delete ends.instance.masterInstanceName;
   job.promoted = true;
 }
 
+async function sequencesOf(source: Client): Promise<readonly SequenceValue[]> {
+  const found = await source.query(
+    `select schemaname as schema, sequencename as name, last_value::text as last, start_value::text as start
+     from pg_sequences where schemaname <> 'pglogical'`,
+  );
+  return found.rows;
+}
+
+async function promoteDatabase(
+  ends: Ends,
+  job: JobState,
+  { database, source, sequences }: { readonly database: string; readonly source: Client; readonly sequences: readonly SequenceValue[] },
+): Promise<void> {
+  await asAdmin(ends.destination, database, async (client) => {
+    for (const { schema, name, last, start } of sequences)
+      await client.query('select setval($1::text::regclass, $2::text::bigint, $3)', [
+        `${escapeIdentifier(schema)}.${escapeIdentifier(name)}`,
+        last ?? start,
+        last !== null,
+      ]);
+    const subscriptions = job.subscriptions.get(database) ?? [];
+    await endWorkers(source, client, subscriptions);
+    for (const subscription of subscriptions) await client.query('select pglogical.drop_subscription($1, true)', [subscription]);
+    await client.query('select pglogical.drop_node($1, true)', [`${jobId(job)}_destination`]);
+  });
+}
+
 /**
  * Ends the subscriptions' workers and waits until nobody reads from their slots any more. A drop that finds its worker alive
  * looks for its end once a second, whatever there is to do; and a slot that is read from it cannot drop.
  */
-async function endWorkers(ends: Ends, database: string, client: Client, subscriptions: readonly string[]): Promise<void> {
+async function endWorkers(source: Client, client: Client, subscriptions: readonly string[]): Promise<void> {
   for (const one of subscriptions) await client.query('select pglogical.alter_subscription_disable($1, true)', [one]);
   const slots = await client.query('select sub_slot_name::text as slot from pglogical.subscription where sub_name = any ($1)', [
     subscriptions,
   ]);
   const names = slots.rows.map((row) => String(row.slot));
-  await onSource(ends, database, async (source) => {
-    const until = Date.now() + 10_000;
-    while (Date.now() < until) {
-      const reading = await source.query('select from pg_replication_slots where slot_name = any ($1) and active', [names]);
-      if (reading.rowCount === 0) return;
-      await pause(10);
-    }
-  });
+  const until = Date.now() + 10_000;
+  while (Date.now() < until) {
+    const reading = await source.query('select from pg_replication_slots where slot_name = any ($1) and active', [names]);
+    if (reading.rowCount === 0) return;
+    await pause(10);
+  }
 }
 
 /** Enables or disables every subscription; disabled slots stay on the source and hold its WAL. */

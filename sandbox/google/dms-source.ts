@@ -29,8 +29,8 @@ export function destinationOf(google: Google, job: JobState): InstanceState | un
   return id && google.state.instances.has(`${project}/${id}`) ? instanceOf(google, project, id) : undefined;
 }
 
-/** A session on the source as the profile's user, over TLS with the profile's certificate. */
-export async function onSource<T>({ source }: Ends, database: string, work: (client: Client) => Promise<T>): Promise<T> {
+/** A session on the source as the profile's user, over TLS with the profile's certificate; the caller ends it. */
+export async function connectToSource({ source }: Ends, database: string): Promise<Client> {
   const { host, port, username } = source.shown.postgresql ?? {};
   const { certificates, password } = source;
   const client = new Client({
@@ -54,6 +54,17 @@ export async function onSource<T>({ source }: Ends, database: string, work: (cli
   client.on('error', () => undefined);
   try {
     await client.connect();
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
+  return client;
+}
+
+/** Such a session for one piece of work. */
+export async function onSource<T>(ends: Ends, database: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = await connectToSource(ends, database);
+  try {
     return await work(client);
   } finally {
     await client.end().catch(() => undefined);

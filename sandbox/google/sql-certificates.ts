@@ -70,7 +70,7 @@ export function certificateHandlers(google: Google): Handlers {
     }),
     'sql.connect.get': handler(async ({ params }) => {
       const instance = at(params);
-      const shown = await shownInstance(google, instance);
+      const shown = shownInstance(google, instance);
       return {
         kind: 'sql#connectSettings',
         backendType: shown.backendType,

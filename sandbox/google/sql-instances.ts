@@ -2,7 +2,6 @@ import type { sqladmin_v1 } from 'googleapis/build/src/apis/sqladmin/v1.js';
 import type { Cluster } from '../types.ts';
 import { exists, invalid, precondition, Refusal } from './fault.ts';
 import { checkedFlags, needsRestart } from './flags.ts';
-import { asAdmin } from './postgres.ts';
 import { beginSqlOperation, refuseWhileBusy } from './sql-operations.ts';
 import { type Google, type Handlers, handler, type InstanceState, now, param, type Settings } from './state.ts';
 
@@ -25,16 +24,10 @@ export function clusterOf(google: Google, instance: InstanceState): Cluster {
 const majorOf = (databaseVersion: string): number => Number(/^POSTGRES_(\d+)$/.exec(databaseVersion)?.[1] ?? Number.NaN);
 
 /** An instance as `instances.get` shows it. */
-export async function shownInstance(google: Google, instance: InstanceState): Promise<Instance> {
+export function shownInstance(google: Google, instance: InstanceState): Instance {
   const { project, name, region, databaseVersion, createTime, settings, state, instanceType } = instance;
   const cluster = google.fleet.get(name);
   const regional = settings.availabilityType === 'REGIONAL';
-  const size =
-    cluster?.running() && state === 'RUNNABLE'
-      ? await asAdmin(cluster, 'postgres', async (client) =>
-          String((await client.query('select sum(pg_database_size(oid)) as bytes from pg_database')).rows[0]?.bytes),
-        ).catch(() => undefined)
-      : undefined;
   return {
     kind: 'sql#instance',
     name,
@@ -59,7 +52,6 @@ export async function shownInstance(google: Google, instance: InstanceState): Pr
           serverCaCert: { kind: 'sql#sslCert', cert: cluster.serverCa, instance: name },
           gceZone: `${region}-a`,
           ...(regional ? { secondaryGceZone: `${region}-b` } : {}),
-          ...(size === undefined ? {} : { currentDiskSize: size }),
           serviceAccountEmailAddress: `p${[...project].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 1e12, 7)}-sandbox@gcp-sa-cloud-sql.iam.gserviceaccount.com`,
         }
       : {}),
@@ -108,9 +100,9 @@ export function instanceHandlers(google: Google): Handlers {
 
   return {
     'sql.instances.get': handler(({ params }) => shownInstance(google, find(params))),
-    'sql.instances.list': handler(async ({ params }) => {
+    'sql.instances.list': handler(({ params }) => {
       const own = [...instances.values()].filter((one) => one.project === params['project']);
-      return { kind: 'sql#instancesList', items: await Promise.all(own.map((one) => shownInstance(google, one))) };
+      return { kind: 'sql#instancesList', items: own.map((one) => shownInstance(google, one)) };
     }),
     'sql.instances.insert': handler(({ params }, body: Instance) => {
       const project = param(params, 'project');

@@ -4,7 +4,8 @@ import pg from 'pg';
 import { type Act, acts } from './acts.ts';
 import type { PodKind, PodMessage } from './messages.ts';
 
-const reconnectMs = 20;
+/** Doubled from refusal to refusal, as drivers do; from the least again once connected. */
+const reconnectMs = { least: 20, most: 320 };
 const answerMs = 5_000;
 
 function setting(name: string): string {
@@ -50,9 +51,11 @@ async function flag(name: string): Promise<boolean> {
 
 async function live(act: Act): Promise<void> {
   let client: pg.Client | undefined;
+  let reconnectAfterMs = reconnectMs.least;
   while (!ending) {
     try {
       client ??= await connect();
+      reconnectAfterMs = reconnectMs.least;
       sequence += 1;
       const message = await act({ client, pod: setting('POD_NAME'), sequence, server, flag });
       if (message) tell(message);
@@ -61,7 +64,8 @@ async function live(act: Act): Promise<void> {
       tell({ type: 'failed', at: Date.now(), server, error: error instanceof Error ? error.message : String(error) });
       await client?.end().catch(() => {});
       client = undefined;
-      await pause(reconnectMs);
+      await pause(reconnectAfterMs);
+      reconnectAfterMs = Math.min(2 * reconnectAfterMs, reconnectMs.most);
     }
   }
   await client?.end().catch(() => {});

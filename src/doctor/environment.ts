@@ -130,7 +130,7 @@ async function sessionOf({ postgres, target }: Pick<Clients, 'postgres' | 'targe
 }
 
 async function workload({ workloads, target }: Pick<Clients, 'workloads' | 'target'>, name: string): Promise<readonly Said[]> {
-  const state = await workloads.observe(name);
+  const [state, reasons] = await Promise.all([workloads.observe(name), workloads.undoneBy(name)]);
   if (!state) return [{ verdict: 'note', message: 'driver manual: people stop and switch it, the bot verifies in pg_stat_activity' }];
   const connection = target.workloads[name]?.connection ?? '';
   return [
@@ -143,6 +143,6 @@ async function workload({ workloads, target }: Pick<Clients, 'workloads' | 'targ
             `Name the setting that holds the instance in workloads.${name}.connection.`,
           ),
         ]),
-    ...state.undoneBy.map((why) => wrong(why, 'Pause it before the cutover, or the bot refuses to go on.')),
+    ...reasons.map((why) => wrong(why, 'Pause it before the cutover, or the bot refuses to go on.')),
   ];
 }

@@ -2,7 +2,6 @@ import { type ServerVersions, waveThrough } from './expected.ts';
 import { compareObjects } from './objects/compare-objects.ts';
 import { type Factories, withPairs } from './pairs.ts';
 import { compareRows } from './rows/compare-rows.ts';
-import { applicationName } from './session.ts';
 import { refuseTwins } from './twins.ts';
 import type { CompareRequest, NotCompared, ObjectDifference, TableVerdict, Validator, Verdict } from './types.ts';
 
@@ -14,10 +13,16 @@ import type { CompareRequest, NotCompared, ObjectDifference, TableVerdict, Valid
 export function createValidator(factories: Factories): Validator {
   return {
     compare: (request) => compare(factories, request),
-    async warm({ databases, connections }) {
+    async warm({ databases, connections, signal }) {
+      const nothing = { databases, connections, signal, live: true, sequences: false, expected: [] };
       await Promise.all(
-        databases.flatMap((database) =>
-          [factories.source, factories.destination].map((factory) => factory.warm?.(database, applicationName, connections + 1)),
+        databases.map((database) =>
+          withPairs(factories, database, 1 + connections, signal, async (pairs) => {
+            const [first] = pairs;
+            // The first reading of the catalogues in a session takes several times as long as the next.
+            if (first) await compareObjects(nothing, database, first);
+            await Promise.all(pairs.flatMap(({ source, destination }) => [source.keep(), destination.keep()]));
+          }),
         ),
       );
     },
@@ -33,28 +38,52 @@ async function compare(factories: Factories, request: CompareRequest): Promise<V
   const done = { bytes: 0, ofBytes: 0, rows: 0 };
   for (const database of request.databases) {
     const before = { ...done };
-    const rows = request.parts !== 'objects';
-    await withPairs(factories, database, 1 + (rows ? Math.max(1, request.connections) : 0), request.signal, async (pairs) => {
-      const [first, ...others] = pairs;
-      if (!first) return;
-      Object.assign(versions, { source: first.source.version, destination: first.destination.version });
-      await refuseTwins(first, database);
-      // The first failure ends the work: withPairs cancels what the other sessions still do.
-      const [objects, compared] = await Promise.all([
-        compareObjects(request, database, first),
-        rowsRequest(request, database).then((rowsOf) =>
-          compareRows(rowsOf, database, others, (now) => {
+    const [objects, compared] = await together(
+      request,
+      (own) =>
+        withPairs(factories, database, 1, own.signal, async ([pair]) => {
+          if (!pair) return { differences: [], notCompared: [] };
+          Object.assign(versions, { source: pair.source.version, destination: pair.destination.version });
+          await refuseTwins(pair, database);
+          return compareObjects(own, database, pair);
+        }),
+      async (own) => {
+        const rowsOf = await rowsRequest(own, database);
+        if (rowsOf.parts === 'objects' || rowsOf.tables?.length === 0) return { tables: [], notCompared: [] };
+        return withPairs(factories, database, Math.max(1, own.connections), own.signal, (pairs) =>
+          compareRows(rowsOf, database, pairs, (now) => {
             Object.assign(done, { bytes: before.bytes + now.bytes, ofBytes: before.ofBytes + now.ofBytes, rows: before.rows + now.rows });
-            request.progress?.({ ...done, table: now.table });
+            own.progress?.({ ...done, table: now.table });
           }),
-        ),
-      ]);
-      for (const each of objects.differences) differences.push(each);
-      for (const each of compared.tables) tables.push(each);
-      for (const each of [...objects.notCompared, ...compared.notCompared]) notCompared.push(each);
-    });
+        );
+      },
+    );
+    for (const each of objects.differences) differences.push(each);
+    for (const each of compared.tables) tables.push(each);
+    for (const each of [...objects.notCompared, ...compared.notCompared]) notCompared.push(each);
   }
   return concluded(tables, differences, notCompared, request, { versions, bytes: done.bytes, durationMs: Date.now() - began });
+}
+
+/** Both at once; the first failure ends the other one, too. */
+async function together<A, B>(
+  request: CompareRequest,
+  one: (own: CompareRequest) => Promise<A>,
+  other: (own: CompareRequest) => Promise<B>,
+): Promise<[A, B]> {
+  const failing = new AbortController();
+  const own = { ...request, signal: AbortSignal.any([request.signal, failing.signal]) };
+  const work = <T>(part: (own: CompareRequest) => Promise<T>) =>
+    part(own).catch((error: unknown) => {
+      failing.abort(error);
+      throw error;
+    });
+  const [first, second] = await Promise.allSettled([work(one), work(other)]);
+  request.signal.throwIfAborted();
+  failing.signal.throwIfAborted();
+  if (first.status === 'rejected') throw first.reason;
+  if (second.status === 'rejected') throw second.reason;
+  return [first.value, second.value];
 }
 
 async function rowsRequest(request: CompareRequest, database: string): Promise<CompareRequest> {

@@ -7,6 +7,7 @@ import { judge } from './judged.ts';
 import { csvOf } from './masked-csv.ts';
 import type { ShownColumns } from './masking.ts';
 import { progressLine } from './progress.ts';
+import { proofOf } from './run-proof.ts';
 import type { CompareRequest, Expectation, Validator, Verdict } from './types.ts';
 import { many } from './units.ts';
 import { recordOf } from './verdict-report.ts';
@@ -86,6 +87,18 @@ export async function compareForRun(
   await run.record('verdict', record);
   const show = target.validation.showValues;
   if (!record.equal) judge(run.signal, { record, exhibits: exhibitsOf(verdict, show), csv: csvOf(verdict, show) });
+}
+
+/** Readies what the comparison in the write stop uses, as far as it can; where the rows are kept proved that is the schema's alone. */
+export async function warmComparison(
+  { target, validator }: { readonly target: Compared; readonly validator: Validator },
+  run: Pick<Ledger, 'signal' | 'recall'> & { readonly leg: string },
+): Promise<void> {
+  await validator.warm({
+    databases: Object.keys(target.databases),
+    connections: 'none' in proofOf(run) ? target.validation.connections : 0,
+    signal: run.signal,
+  });
 }
 
 /** Without a difference, what is in the way is what a person can remove. Errors: NeedsHuman `validator.unreadable`. */

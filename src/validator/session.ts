@@ -17,9 +17,11 @@ export interface Session {
   /** For the statements that follow. */
   limit(milliseconds: number): Promise<void>;
   end(): Promise<void>;
+  /** Instead of its end: leaves it to the next who opens one like it, if the factory keeps such. */
+  keep(): Promise<void>;
 }
 
-export const applicationName = 'pgupgrade-validate';
+const applicationName = 'pgupgrade-validate';
 const lockTimeoutMs = 2_000;
 
 /**
@@ -33,6 +35,9 @@ const canonical = `
   set client_encoding = 'UTF8'; set jit = off; set row_security = off; set default_transaction_read_only = on; set work_mem = '64MB'; set enable_sort = off;
   set max_parallel_workers_per_gather = 0; set lock_timeout = ${lockTimeoutMs}; set idle_in_transaction_session_timeout = 60000`;
 
+/** What is known of the sessions that are ready, so that one that was kept is not asked again. */
+const ready = new WeakMap<Client, { readonly version: number; readonly pid: number }>();
+
 export async function openSession(factory: ConnectionFactory, side: Side, database: string, signal: AbortSignal): Promise<Session> {
   const said = (error: unknown) => classified(error, { side, database, aborted: signal.aborted });
   const client: Client = await factory.open(database, applicationName).catch((error: unknown) => {
@@ -41,6 +46,7 @@ export async function openSession(factory: ConnectionFactory, side: Side, databa
   // Without a listener a lost connection would end the process; the running query rejects anyway.
   client.on('error', () => undefined);
   let limitMs = 0;
+  let kept = false;
   const send = <T>(work: () => Promise<T>): Promise<T> => {
     signal.throwIfAborted();
     return work().catch((error: unknown) => {
@@ -48,13 +54,7 @@ export async function openSession(factory: ConnectionFactory, side: Side, databa
     });
   };
   try {
-    await send(() => client.query(canonical));
-    const about = await send(() =>
-      client.query<{ version: number; pid: number }>(
-        `select current_setting('server_version_num')::int / 10000 as version, pg_backend_pid() as pid`,
-      ),
-    );
-    const { version, pid } = about.rows[0] ?? { version: 0, pid: 0 };
+    const { version, pid } = ready.get(client) ?? (await send(() => prepare(client)));
     return {
       side,
       database,
@@ -67,10 +67,28 @@ export async function openSession(factory: ConnectionFactory, side: Side, databa
         await send(() => client.query(`set statement_timeout = ${Math.ceil(milliseconds)}`));
         limitMs = milliseconds;
       },
-      end: () => client.end().catch(() => undefined),
+      end: async () => {
+        if (!kept) await client.end().catch(() => undefined);
+      },
+      keep: async () => {
+        if (!factory.keep) return;
+        if (limitMs > 0) await send(() => client.query('reset statement_timeout'));
+        kept = true;
+        factory.keep(client, database, applicationName);
+      },
     };
   } catch (error) {
     await client.end().catch(() => undefined);
     throw error;
   }
+}
+
+async function prepare(client: Client): Promise<{ readonly version: number; readonly pid: number }> {
+  await client.query(canonical);
+  const about = await client.query<{ version: number; pid: number }>(
+    `select current_setting('server_version_num')::int / 10000 as version, pg_backend_pid() as pid`,
+  );
+  const known = about.rows[0] ?? { version: 0, pid: 0 };
+  ready.set(client, known);
+  return known;
 }

@@ -112,13 +112,13 @@ export interface CompareRequest {
 }
 export interface Validator {
   compare(request: CompareRequest): Promise<Verdict>;
-  /** Opens what the next comparison connects to, before the writes are stopped for it. */
-  warm(request: Pick<CompareRequest, 'databases' | 'connections'>): Promise<void>;
+  /** Opens what the next comparison connects to, and reads the catalogues once there, before the writes are stopped for it. */
+  warm(request: Pick<CompareRequest, 'databases' | 'connections' | 'signal'>): Promise<void>;
 }
 
-/** Plain sessions, connected, one per call; the validator ends them. It opens `connections` + 1 on each side of a database. */
+/** Plain sessions, connected, one per call; the validator ends them. It opens at most `connections` + 1 on each side of a database. */
 export interface ConnectionFactory {
   open(database: string, applicationName: string): Promise<Client>;
-  /** Connects `count` of them ahead of their use, as far as it can. */
-  warm?(database: string, applicationName: string, count: number): Promise<void>;
+  /** Takes a session back for the next who opens one like it. Absent: it is ended. */
+  keep?(client: Client, database: string, applicationName: string): void;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AppsV1Api, AutoscalingV2Api, BatchV1Api, CoreV1Api, V1Container, V1CronJob, V1Deployment } from '@kubernetes/client-node';
 import { NeedsHuman } from '../errors.ts';
 import { classifyKubernetesError } from './errors.ts';
@@ -25,7 +26,8 @@ const gitOps: readonly (readonly [string, string])[] = [
   ['kustomize.toolkit.fluxcd.io/name', 'Flux'],
   ['helm.toolkit.fluxcd.io/name', 'Flux'],
 ];
-const settleLookMs = 20;
+/** What ends is waited for with the writes off; what starts needs the processors itself. */
+const settleLookMs = { ending: 20, starting: 100 };
 
 /**
  * Deployments through the official client (1.4: the newest that runs on Node 20), loaded at the first use. KUBECONFIG
@@ -57,12 +59,13 @@ export function createKubernetes(guard: () => Promise<void>) {
     return alive.map(({ metadata }) => ({ name: metadata?.name ?? '', ending: metadata?.deletionTimestamp !== undefined }));
   }
 
-  async function undoneBy(deployment: V1Deployment, at: Deployment): Promise<readonly string[]> {
+  async function undoneBy(at: Deployment): Promise<readonly string[]> {
     const { autoscaling, batch } = await apis();
     const fail = (what: string) => (error: unknown) => {
       throw classifyKubernetesError(error, `${what} in namespace ${at.namespace}`);
     };
-    const [scalers, jobs] = await Promise.all([
+    const [deployment, scalers, jobs] = await Promise.all([
+      read(at),
       autoscaling.listNamespacedHorizontalPodAutoscaler({ namespace: at.namespace }).catch(fail('Listing the autoscalers')),
       batch.listNamespacedCronJob({ namespace: at.namespace }).catch(fail('Listing the CronJobs')),
     ]);
@@ -83,16 +86,17 @@ export function createKubernetes(guard: () => Promise<void>) {
   return {
     async observe(at: Deployment): Promise<WorkloadState> {
       const deployment = await read(at);
-      const [pods, reasons] = await Promise.all([podsOf(deployment, at), undoneBy(deployment, at)]);
+      const pods = await podsOf(deployment, at);
       return {
         replicas: deployment.spec?.replicas ?? 1,
         pods: pods.length,
         ending: pods.filter(({ ending }) => ending).length,
         ready: deployment.status?.readyReplicas ?? 0,
         settings: settingsOf(deployment),
-        undoneBy: reasons,
       };
     },
+
+    undoneBy,
 
     async wanted(at: Deployment): Promise<Pick<WorkloadState, 'replicas' | 'settings'>> {
       const deployment = await read(at);
@@ -123,7 +127,7 @@ export function createKubernetes(guard: () => Promise<void>) {
         if (current && pods === replicas && (deployment.status?.readyReplicas ?? 0) === replicas) return;
         if (Date.now() > until)
           throw tooSlow(deployment, at, { replicas, alive: alive.map(({ name }) => name), afterMs: options.timeoutMs });
-        await new Promise((resolve) => setTimeout(resolve, settleLookMs));
+        await pause(replicas === 0 ? settleLookMs.ending : settleLookMs.starting);
       }
     },
 

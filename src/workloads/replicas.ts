@@ -10,8 +10,6 @@ export interface ReplicasLook {
   readonly changes: readonly string[];
   /** Driver manual: what a person has to do, as lines. */
   readonly byHand: readonly string[];
-  /** What would undo it: sentences. */
-  readonly undoneBy: readonly string[];
 }
 const settleWithinMs = 120_000;
 const endsWithinMs = 2_000;
@@ -20,19 +18,22 @@ const endsWithinMs = 2_000;
 export async function lookAtReplicas(workloads: Workloads, wanted: readonly Wanted[]): Promise<ReplicasLook> {
   const changes: string[] = [];
   const byHand: string[] = [];
-  const undoneBy: string[] = [];
   const looks = await Promise.all(wanted.map(async (one) => ({ ...one, seen: await workloads.observe(one.name) })));
   for (const { name, replicas, seen } of looks) {
     if (!seen) {
       byHand.push(replicas === 0 ? `stop ${name} (0 replicas, no pod left)` : `run ${name} with ${replicas} replicas`);
       continue;
     }
-    undoneBy.push(...seen.undoneBy);
     const pods = replicas === 0 ? seen.pods : seen.pods - seen.ending;
     if (seen.replicas !== replicas || pods !== replicas || seen.ready !== replicas)
       changes.push(`${name}: ${seen.replicas} → ${replicas} replicas`);
   }
-  return { changes, byHand, undoneBy };
+  return { changes, byHand };
+}
+
+/** What would undo that these are stopped: sentences. */
+export async function undoneBy(workloads: Workloads, names: readonly string[]): Promise<readonly string[]> {
+  return (await Promise.all(names.map((name) => workloads.undoneBy(name)))).flat();
 }
 
 /** Scales the driven ones, all at once, and waits until their pods are gone or ready. */

@@ -9,8 +9,6 @@ export interface WorkloadState {
   readonly ready: number;
   /** The settings (environment variables) of its containers that have a plain value. */
   readonly settings: Readonly<Record<string, string>>;
-  /** What would undo a scale-to-zero or a changed setting: an autoscaler, a GitOps controller, a CronJob; each a sentence. */
-  readonly undoneBy: readonly string[];
 }
 
 /**
@@ -21,7 +19,9 @@ export interface Workloads {
   driver(name: string): 'kubernetes' | 'manual';
   /** `undefined`: driver manual. An unknown deployment: NeedsHuman `workloads.not-found`. */
   observe(name: string): Promise<WorkloadState | undefined>;
-  /** What its deployment asks for, without a look at its pods: one request where `observe` makes four. */
+  /** What would undo a scale-to-zero or a changed setting: an autoscaler, a GitOps controller, a CronJob; each a sentence. Driver manual: nothing. */
+  undoneBy(name: string): Promise<readonly string[]>;
+  /** What its deployment asks for, without a look at its pods. */
   wanted(name: string): Promise<Pick<WorkloadState, 'replicas' | 'settings'> | undefined>;
   scale(name: string, replicas: number): Promise<void>;
   /** Until no pod is left, or exactly `replicas` are ready; those that are ending may be left then. */

@@ -21,13 +21,13 @@ export async function workloadFindings(
     const add = (severity: WorkloadFinding['severity'], code: string, message: string, remedy: string) =>
       findings.push({ severity, code, object: name, message, remedy });
     try {
-      const state = await workloads.observe(name);
+      const [state, reasons] = await Promise.all([workloads.observe(name), workloads.undoneBy(name)]);
       if (!state) {
         add('note', 'workload.by-hand', `${name} has the driver manual: people stop, switch and start it.`, 'Have somebody ready who can.');
         continue;
       }
       const scaled = workload.stop !== undefined || workload.during !== undefined;
-      for (const sentence of state.undoneBy)
+      for (const sentence of reasons)
         add(scaled ? 'blocks' : 'note', 'workload.undone-by', `${name}: ${sentence}`, 'Pause it until the migration is over.');
       const value = state.settings[workload.connection];
       if (value === undefined)

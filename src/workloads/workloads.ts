@@ -25,6 +25,10 @@ export function createWorkloads(workloads: Target['workloads'], guard: () => Pro
       const { driver, at } = find(name);
       return driver === 'manual' ? undefined : kubernetes.observe(at);
     },
+    async undoneBy(name) {
+      const { driver, at } = find(name);
+      return driver === 'manual' ? [] : kubernetes.undoneBy(at);
+    },
     async wanted(name) {
       const { driver, at } = find(name);
       return driver === 'manual' ? undefined : kubernetes.wanted(at);

@@ -23,7 +23,12 @@ import { type RecordingRun, recordingRun } from '../support/step-run.ts';
 /** What would break the write stop is found while everybody writes, and named: on real servers that pglogical joins. */
 let pair: Pair;
 let target: Target;
-const byHand: Partial<Workloads> = { driver: () => 'manual', observe: async () => undefined, wanted: async () => undefined };
+const byHand: Partial<Workloads> = {
+  driver: () => 'manual',
+  observe: async () => undefined,
+  undoneBy: async () => [],
+  wanted: async () => undefined,
+};
 const rules = { keep: ['migration', 'wayback'], readers: [] };
 const clean = { equal: true, tables: 2, rows: 100, bytes: 1_000, durationMs: 900, expected: 3, intended: ['3 owners: so far'] };
 

@@ -76,8 +76,9 @@ const workloads: Workloads = {
   driver: () => 'kubernetes',
   async observe(name): Promise<WorkloadState> {
     const { replicas, settings } = states.get(name) ?? { replicas: 0, settings: {} };
-    return { replicas, pods: replicas, ending: 0, ready: replicas, settings, undoneBy: [] };
+    return { replicas, pods: replicas, ending: 0, ready: replicas, settings };
   },
+  undoneBy: async () => [],
   wanted: async (name) => states.get(name),
   async scale(name, replicas) {
     const state = states.get(name);

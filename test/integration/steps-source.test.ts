@@ -27,6 +27,7 @@ let clients: Needs;
 const people: Clients['workloads'] = {
   driver: () => 'manual',
   observe: async () => undefined,
+  undoneBy: async () => [],
   wanted: async () => undefined,
   scale: async () => undefined,
   settled: async () => undefined,

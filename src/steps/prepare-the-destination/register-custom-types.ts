@@ -50,7 +50,7 @@ export const registerCustomTypes: Step<Needs> = {
     await run.record('before', { ...before, ...run.recall<Before | null>('before') });
     for (const workload of Object.keys(before)) {
       const all = settings.filter((one) => one.workload === workload).map(({ setting, to }) => [setting, to] as const);
-      const replicas = (await workloads.observe(workload))?.replicas ?? 0;
+      const replicas = (await workloads.wanted(workload))?.replicas ?? 0;
       await workloads.set(workload, Object.fromEntries(all));
       await workloads.settled(workload, replicas, { signal: run.signal, timeoutMs: restartsWithinMs });
     }

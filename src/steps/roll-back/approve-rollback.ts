@@ -7,7 +7,7 @@ import { lookAtWayBack } from '../../postgres/way-back.ts';
 import { proofOf, readAgainWithinMs } from '../../validator/run-proof.ts';
 import type { VerdictRecord } from '../../validator/verdict-report.ts';
 import { held, stopped } from '../../workloads/order.ts';
-import { lookAtReplicas } from '../../workloads/replicas.ts';
+import { undoneBy } from '../../workloads/replicas.ts';
 
 type Needs = Pick<Clients, 'target' | 'postgres' | 'workloads'>;
 /** `keep`: users whose sessions belong to the way back. */
@@ -26,14 +26,11 @@ export const approveRollback: Step<Needs> = {
 
   async check({ target, postgres, workloads }, run) {
     const names = [...stopped(target, 'first'), ...stopped(target, 'rest'), ...held(target).map(({ name }) => name)];
-    const { undoneBy } = await lookAtReplicas(
-      workloads,
-      names.map((name) => ({ name, replicas: 0 })),
-    );
-    if (undoneBy.length > 0)
+    const reasons = await undoneBy(workloads, names);
+    if (reasons.length > 0)
       return blocked(
         'workloads.undone',
-        `Stopping the services would be undone: ${undoneBy.join('; ')}.`,
+        `Stopping the services would be undone: ${reasons.join('; ')}.`,
         'Suspend what is named, then press Retry.',
       );
     // Between the promotion and the first write both sides are closed already: nothing may keep people from returning.

@@ -1,14 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clients } from '../../clients.ts';
 import { blocked, done, type RunView, type Step, task, todo } from '../../engine/step.ts';
+import { openSessions } from '../../postgres/open-sessions.ts';
 import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
 import { lookAtWayBack } from '../../postgres/way-back.ts';
 import { carryBack } from '../../postgres/way-back-gaps.ts';
+import { warmComparison } from '../../validator/run-comparison.ts';
 import { takeProof } from '../../validator/run-proof.ts';
 import { held, stopped } from '../../workloads/order.ts';
-import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
+import { lookAtReplicas, replicasNow, scaleTo, tellByHand, undoneBy } from '../../workloads/replicas.ts';
 
-type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres' | 'proof'>;
+type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres' | 'validator' | 'proof'>;
 const flowsWithinMs = 10_000;
 
 /** All at once: whatever is worked off halfway is worked off on the old instance. */
@@ -19,20 +21,26 @@ export const stopServicesForRollback: Step<Needs> = {
   writeStop: 'within',
   waitsFor: 'pods',
 
-  async check({ target, workloads, proof }, run) {
+  async check(clients, run) {
+    const { target, workloads, postgres } = clients;
     const names = namesOf(target);
     const look = await lookAtReplicas(
       workloads,
       names.map((name) => ({ name, replicas: 0 })),
     );
-    if (look.changes.length > 0 && look.undoneBy.length > 0)
-      return blocked(
-        'workloads.undone',
-        `Stopping would be undone: ${look.undoneBy.join('; ')}.`,
-        'Suspend what is named, then start the rollback again.',
-      );
     if (look.changes.length > 0) {
-      await takeProof({ proof }, run).catch(() => undefined);
+      const reasons = await undoneBy(workloads, names);
+      if (reasons.length > 0)
+        return blocked(
+          'workloads.undone',
+          `Stopping would be undone: ${reasons.join('; ')}.`,
+          'Suspend what is named, then start the rollback again.',
+        );
+      await Promise.all([
+        openSessions(postgres, Object.keys(target.databases)),
+        takeProof(clients, run).catch(() => undefined),
+        warmComparison(clients, run).catch(() => undefined),
+      ]);
       return todo(look.changes);
     }
     if (look.byHand.length > 0 && run.answer === undefined)

@@ -10,7 +10,7 @@ import { proofOf, readAgainWithinMs } from '../../validator/run-proof.ts';
 import { type Tripped, tripwire } from '../../validator/tripwire.ts';
 import type { VerdictRecord } from '../../validator/verdict-report.ts';
 import { stopped } from '../../workloads/order.ts';
-import { lookAtReplicas } from '../../workloads/replicas.ts';
+import { undoneBy } from '../../workloads/replicas.ts';
 
 type Needs = Pick<Clients, 'target' | 'postgres' | 'workloads' | 'validator'>;
 /** `keep`: users whose sessions are part of the migration. */
@@ -50,7 +50,7 @@ export const approveCutover: Step<Needs> = {
         `Look at \`/pgupgrade diff ${differing[0]}\`, put the rows right, then press Retry.`,
       );
     if (differing.length > 0) return waiting(`rows of ${tables} differ, and are read again`, 500);
-    const hindrance = await undoneBy(clients);
+    const hindrance = await undoneBy(clients.workloads, [...stopped(clients.target, 'first'), ...stopped(clients.target, 'rest')]);
     if (hindrance.length > 0)
       return blocked(
         'workloads.undone',
@@ -175,16 +175,6 @@ function proofLines(proof: ReturnType<typeof proofOf>, verdict: VerdictRecord): 
     'every row is kept proved equal: with the writes off only what changed since is read again',
     ...(proof.kept?.problems ?? []).map((problem) => `proof: ${problem}`),
   ];
-}
-
-async function undoneBy({ target, workloads }: Needs): Promise<readonly string[]> {
-  const names = [...stopped(target, 'first'), ...stopped(target, 'rest')];
-  return (
-    await lookAtReplicas(
-      workloads,
-      names.map((name) => ({ name, replicas: 0 })),
-    )
-  ).undoneBy;
 }
 
 function seconds(ms: number): string {

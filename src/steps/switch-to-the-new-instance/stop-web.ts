@@ -1,5 +1,5 @@
 import type { Clients } from '../../clients.ts';
-import { blocked, done, type Observation, type RunView, type Step, task, todo } from '../../engine/step.ts';
+import { done, type Observation, type RunView, type Step, task, todo } from '../../engine/step.ts';
 import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
 import { stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
@@ -20,12 +20,6 @@ export const stopWeb: Step<Needs> = {
       workloads,
       names.map((name) => ({ name, replicas: 0 })),
     );
-    if (look.changes.length > 0 && look.undoneBy.length > 0)
-      return blocked(
-        'workloads.undone',
-        `Stopping would be undone: ${look.undoneBy.join('; ')}.`,
-        'Suspend what is named, then start the cutover again.',
-      );
     if (look.changes.length > 0) return todo(look.changes);
     if (look.byHand.length > 0 && run.answer === undefined)
       return task(look.byHand, 'the fence ends what is left and looks that nobody writes');

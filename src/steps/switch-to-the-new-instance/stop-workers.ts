@@ -2,9 +2,10 @@ import type { Clients } from '../../clients.ts';
 import { blocked, done, type Observation, type RunView, type Step, task, todo } from '../../engine/step.ts';
 import { openSessions } from '../../postgres/open-sessions.ts';
 import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
+import { warmComparison } from '../../validator/run-comparison.ts';
 import { takeProof } from '../../validator/run-proof.ts';
 import { stopped } from '../../workloads/order.ts';
-import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
+import { lookAtReplicas, replicasNow, scaleTo, tellByHand, undoneBy } from '../../workloads/replicas.ts';
 
 type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres' | 'validator' | 'secrets' | 'proof'>;
 const group = 'first';
@@ -17,24 +18,26 @@ export const stopWorkers: Step<Needs> = {
   writeStop: 'within',
 
   async check(clients, run): Promise<Observation> {
-    const { target, workloads, postgres, validator } = clients;
+    const { target, workloads, postgres } = clients;
     const names = stopped(target, group);
     const look = await lookAtReplicas(
       workloads,
       names.map((name) => ({ name, replicas: 0 })),
     );
-    if (look.changes.length > 0 && look.undoneBy.length > 0)
-      return blocked(
-        'workloads.undone',
-        `Stopping would be undone: ${look.undoneBy.join('; ')}.`,
-        'Suspend what is named, then start the cutover again.',
-      );
     if (look.changes.length > 0) {
+      // Of everybody who is stopped: later the writes are off already.
+      const reasons = await undoneBy(workloads, [...names, ...stopped(target, 'rest')]);
+      if (reasons.length > 0)
+        return blocked(
+          'workloads.undone',
+          `Stopping would be undone: ${reasons.join('; ')}.`,
+          'Suspend what is named, then start the cutover again.',
+        );
       const databases = Object.keys(target.databases);
       await Promise.all([
         openSessions(postgres, databases),
-        validator.warm({ databases, connections: target.validation.connections }).catch(() => undefined),
         takeProof(clients, run).catch(() => undefined),
+        warmComparison(clients, run).catch(() => undefined),
       ]);
       return todo(look.changes);
     }
