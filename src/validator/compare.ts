@@ -86,8 +86,14 @@ async function together<A, B>(
   return [first.value, second.value];
 }
 
+/** What is awaited may take its time, and the work may be over before. */
 async function rowsRequest(request: CompareRequest, database: string): Promise<CompareRequest> {
-  const rowsOf = await request.rowsOf;
+  const { signal } = request;
+  const ended = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  const rowsOf = await Promise.race([request.rowsOf, ended]);
+  signal.throwIfAborted();
   return rowsOf ? { ...request, tables: rowsOf[database] ?? [] } : request;
 }
 

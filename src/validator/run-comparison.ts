@@ -25,6 +25,8 @@ interface Ledger {
   progress(progress: { readonly text: string; readonly fraction?: number }): void;
 }
 
+/** Of the deadline, which runs by then. */
+const readyWithinMs = 3_000;
 /** Rows of each differing table that the file in the thread lists. */
 const rowsInFile = 500;
 
@@ -97,7 +99,7 @@ export async function warmComparison(
   await validator.warm({
     databases: Object.keys(target.databases),
     connections: 'none' in proofOf(run) ? target.validation.connections : 0,
-    signal: run.signal,
+    signal: AbortSignal.any([run.signal, AbortSignal.timeout(readyWithinMs)]),
   });
 }
 
