@@ -1,5 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { sqlState } from './errors.ts';
+import { dropSlot, endReader } from './slots.ts';
 import type { Postgres, Side, Sql } from './types.ts';
 
 /** The slots of one database's change feeds. */
@@ -27,9 +26,7 @@ export interface ProofSlotsLook {
   readonly retainedOn: Side;
 }
 const plugin = 'test_decoding';
-const slotInUse = '55006';
 const both = ['source', 'destination'] as const;
-const readerGoneWithinMs = 5_000;
 /** A logical slot waits for every transaction that was open when it was begun. */
 const createdWithinMs = 30_000;
 
@@ -66,26 +63,6 @@ export function dropProofSlotsSql(uid: string): string {
 /** Ends whoever reads from them, so that this process can. */
 export async function endProofReaders(request: ProofSlotsRequest): Promise<void> {
   for (const { side, database, name } of wanted(request)) await asUser(request, side, database, (sql) => endReader(sql, name));
-}
-
-/** Before 14 the server does not wait for the end itself. */
-async function endReader(sql: Sql, slot: string): Promise<void> {
-  await sql.change('select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1 and active', [slot]);
-  for (const until = Date.now() + readerGoneWithinMs; Date.now() < until; await pause(20))
-    if ((await sql.look('select from pg_replication_slots where slot_name = $1 and active', [slot])).length === 0) return;
-}
-
-/** Whoever read from it may come back once before it sees that it should not. */
-async function dropSlot(sql: Sql, slot: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    await endReader(sql, slot);
-    try {
-      await sql.change('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1', [slot]);
-      return;
-    } catch (error) {
-      if (attempt === 10 || sqlState(error) !== slotInUse) throw error;
-    }
-  }
 }
 
 /** Is one of them left? */

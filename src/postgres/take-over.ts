@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Transient } from '../errors.ts';
 import type { Session } from './session.ts';
 import type { Sql } from './types.ts';
 
-/** How long the server waits for one ended session to be gone, in milliseconds. */
+/** How long ended sessions are waited for, in milliseconds: before 14 the server does not do that itself. */
 const goneWithinMs = 5_000;
 
 /**
@@ -11,13 +12,12 @@ const goneWithinMs = 5_000;
  * A stopped process that wakes up later would otherwise finish its statement after the run has moved on.
  */
 export async function endOlderSessions(sql: Sql, run: string, token: number): Promise<void> {
-  const older = await sql.look<{ pid: number }>(
-    `select pid from pg_stat_activity
-      where starts_with(application_name, 'pgupgrade/' || $1::text || '/') and pid <> pg_backend_pid()
-        and split_part(application_name, '/', -1) ~ '^[0-9]{1,15}$' and split_part(application_name, '/', -1)::bigint < $2`,
-    [run, token],
-  );
-  for (const { pid } of older) await sql.look('select pg_terminate_backend($1, $2)', [pid, goneWithinMs]);
+  const older = `from pg_stat_activity
+    where starts_with(application_name, 'pgupgrade/' || $1::text || '/') and pid <> pg_backend_pid()
+      and substring(application_name from '/([0-9]{1,15})$')::bigint < $2`;
+  await sql.look(`select pg_terminate_backend(pid) ${older}`, [run, token]);
+  for (const until = Date.now() + goneWithinMs; Date.now() < until; await pause(20))
+    if ((await sql.look(`select pid ${older}`, [run, token])).length === 0) return;
 }
 
 /** The run's key of the advisory lock: 64 bits of its uid. */

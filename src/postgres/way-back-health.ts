@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { majorVersion } from './membership.ts';
 import type { Postgres, Sql } from './types.ts';
-import { dropSlot, dropSubscription, type WayBackRequest, wayBackName } from './way-back.ts';
+import { dropSlotAs, dropSubscription, type WayBackRequest, wayBackName } from './way-back.ts';
 
 /** How one database's way back stands, in bytes of the new instance's WAL. */
 export interface WayBackHealth {
@@ -103,6 +103,6 @@ function relationOf(message: Buffer): string {
 
 /** The way back of one database is given up: its slot would fill the new instance's disk. */
 export async function giveUpWayBack(request: WayBackRequest, { database, name }: Pick<WayBackHealth, 'database' | 'name'>): Promise<void> {
-  await dropSlot(request, 'destination', database, name);
+  await dropSlotAs(request, 'destination', database, name);
   await dropSubscription(await request.postgres.database('source', database), name);
 }

@@ -4,7 +4,7 @@ import { databaseOwner } from './catalogue.ts';
 import { identifier, literal } from './identifiers.ts';
 import { joinRoles, leaveRoles, type Membership, majorVersion } from './membership.ts';
 import type { Side, Sql } from './types.ts';
-import { allowReplication, conninfo, createSlot, dropSlot, dropSubscription, type WayBackRequest } from './way-back.ts';
+import { allowReplication, conninfo, createSlot, dropSlotAs, dropSubscription, type WayBackRequest } from './way-back.ts';
 
 export interface Rehearsal {
   /** Sentences: why the way back cannot be armed. Empty: everything it needs has worked. */
@@ -136,7 +136,7 @@ async function removeScratch(direction: Direction, name: string): Promise<void> 
   );
   if (subscription) await dropSubscription(subscriber, name);
   const [slot] = await publisher.look('select from pg_replication_slots where slot_name = $1', [name]);
-  if (slot) await dropSlot(direction, from, database, name);
+  if (slot) await dropSlotAs(direction, from, database, name);
   for (const sql of [publisher, subscriber]) {
     await sql.change(`drop publication if exists ${identifier(name)}`);
     await sql.change(`drop schema if exists ${schema} cascade`);

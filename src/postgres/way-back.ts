@@ -1,6 +1,7 @@
 import { NeedsHuman } from '../errors.ts';
 import { identifier, literal } from './identifiers.ts';
 import { join, majorVersion, notYetMemberOf } from './membership.ts';
+import { dropSlot } from './slots.ts';
 import type { Address, Postgres, Side, Sql } from './types.ts';
 
 export interface WayBackRequest {
@@ -122,7 +123,7 @@ export async function disarmWayBack(request: WayBackRequest): Promise<void> {
     const name = identifier(look.name);
     const there = await request.postgres.database('destination', look.database);
     if (look.subscription !== 'none') await dropSubscription(await request.postgres.database('source', look.database), look.name);
-    if (look.slot) await dropSlot(request, 'destination', look.database, look.name);
+    if (look.slot) await dropSlotAs(request, 'destination', look.database, look.name);
     if (look.publication) await there.patched(`drop publication if exists ${name}`);
   }
 }
@@ -157,8 +158,8 @@ export async function createSlot(
   }
 }
 
-/** Ends who reads from it first: a walsender outlives its subscription by a moment. */
-export async function dropSlot(
+/** As the way back's user, too. */
+export async function dropSlotAs(
   { postgres, user, password }: Pick<WayBackRequest, 'postgres' | 'user' | 'password'>,
   side: Side,
   database: string,
@@ -166,8 +167,7 @@ export async function dropSlot(
 ): Promise<void> {
   const session = await postgres.login(side, database, user, password);
   try {
-    await session.change('select pg_terminate_backend(active_pid, 5000) from pg_replication_slots where slot_name = $1 and active', [name]);
-    await session.change('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1', [name]);
+    await dropSlot(session, name);
   } finally {
     await session.end();
   }

@@ -9,7 +9,7 @@ import { currentUser, type Membership } from '../../postgres/membership.ts';
 import { type MigrationSlot, migrationSlots } from '../../postgres/migration-slots.ts';
 import { dropProofSlots } from '../../postgres/proof-slots.ts';
 import { lookAtSequences, raiseSequences } from '../../postgres/sequences.ts';
-import { dropSlot } from '../../postgres/way-back.ts';
+import { dropSlotAs } from '../../postgres/way-back.ts';
 import { mayWrite } from '../../postgres/writable.ts';
 import { slotsRequest } from '../../validator/run-proof.ts';
 import { stopped } from '../../workloads/order.ts';
@@ -162,5 +162,5 @@ async function dropIdleSlots({ target, postgres, secrets }: Needs): Promise<void
   const idle = (await migrationSlots(postgres)).filter(({ active }) => !active);
   if (idle.length === 0) return;
   const password = (await secrets.latest(target.secrets['wayback'] ?? '')) ?? '';
-  for (const { slot, database } of idle) await dropSlot({ postgres, user: 'wayback', password }, 'source', database, slot);
+  for (const { slot, database } of idle) await dropSlotAs({ postgres, user: 'wayback', password }, 'source', database, slot);
 }
