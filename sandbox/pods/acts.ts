@@ -71,6 +71,10 @@ async function swapPriorities(client: Client): Promise<void> {
   ]);
 }
 
+/** However fast its pod writes: every audience is a table more. */
+const audienceEveryMs = 4_000;
+let audienceDueAt = Date.now() + audienceEveryMs / 2;
+
 async function web(acting: Acting): Promise<PodMessage> {
   const message = await acknowledged(acting, async () => {
     if (acting.sequence % 5 === 0) await swapPriorities(acting.client);
@@ -80,7 +84,10 @@ async function web(acting: Acting): Promise<PodMessage> {
         anyCampaign(),
       ]);
   });
-  if (acting.sequence % 150 === 0) await requestAudience(acting);
+  if (Date.now() >= audienceDueAt) {
+    audienceDueAt = Date.now() + audienceEveryMs;
+    await requestAudience(acting);
+  }
   return message;
 }
 

@@ -1,6 +1,7 @@
 import { type ServerVersions, waveThrough } from './expected.ts';
-import { compareObjects } from './objects/compare-objects.ts';
+import { sequenceValues } from './objects/sequence-values.ts';
 import { type Factories, withPairs } from './pairs.ts';
+import { readiedObjects } from './readied.ts';
 import { compareRows } from './rows/compare-rows.ts';
 import { refuseTwins } from './twins.ts';
 import type { CompareRequest, NotCompared, ObjectDifference, TableVerdict, Validator, Verdict } from './types.ts';
@@ -11,16 +12,16 @@ import type { CompareRequest, NotCompared, ObjectDifference, TableVerdict, Valid
  * Errors: NeedsHuman `validator.*` and those of postgres/errors.ts; the signal's reason when it aborts.
  */
 export function createValidator(factories: Factories): Validator {
+  const objects = readiedObjects();
   return {
-    compare: (request) => compare(factories, request),
-    async warm({ databases, connections, signal }) {
-      const nothing = { databases, connections, signal, live: true, sequences: false, expected: [] };
+    compare: (request) => compare(factories, objects, request),
+    async warm(request) {
+      const { databases, connections, signal } = request;
       await Promise.all(
         databases.map((database) =>
           withPairs(factories, database, 1 + connections, signal, async (pairs) => {
             const [first] = pairs;
-            // The first reading of the catalogues in a session takes several times as long as the next.
-            if (first) await compareObjects(nothing, database, first);
+            if (first) await objects.ready({ live: true, sequences: false, expected: [], ...request }, database, first);
             await Promise.all(pairs.flatMap(({ source, destination }) => [source.keep(), destination.keep()]));
           }),
         ),
@@ -29,7 +30,7 @@ export function createValidator(factories: Factories): Validator {
   };
 }
 
-async function compare(factories: Factories, request: CompareRequest): Promise<Verdict> {
+async function compare(factories: Factories, readied: ReturnType<typeof readiedObjects>, request: CompareRequest): Promise<Verdict> {
   const began = Date.now();
   const tables: TableVerdict[] = [];
   const differences: ObjectDifference[] = [];
@@ -45,7 +46,10 @@ async function compare(factories: Factories, request: CompareRequest): Promise<V
           if (!pair) return { differences: [], notCompared: [] };
           Object.assign(versions, { source: pair.source.version, destination: pair.destination.version });
           await refuseTwins(pair, database);
-          return compareObjects(own, database, pair);
+          const found = await readied.compare(own, database, pair);
+          if (!own.sequences || own.parts === 'rows') return { differences: found, notCompared: [] };
+          const states = await sequenceValues(own, database, pair);
+          return { differences: [...found, ...states.differences], notCompared: states.notCompared };
         }),
       async (own) => {
         const rowsOf = await rowsRequest(own, database);

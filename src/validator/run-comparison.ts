@@ -25,8 +25,8 @@ interface Ledger {
   progress(progress: { readonly text: string; readonly fraction?: number }): void;
 }
 
-/** Of the deadline, which runs by then. */
-const readyWithinMs = 3_000;
+/** The writes are on meanwhile; where the deadline runs already, that much of what is left of it. */
+const readyWithin = { mostMs: 30_000, ofDeadline: 0.1 };
 /** Rows of each differing table that the file in the thread lists. */
 const rowsInFile = 500;
 
@@ -94,12 +94,14 @@ export async function compareForRun(
 /** Readies what the comparison in the write stop uses, as far as it can; where the rows are kept proved that is the schema's alone. */
 export async function warmComparison(
   { target, validator }: { readonly target: Compared; readonly validator: Validator },
-  run: Pick<Ledger, 'signal' | 'recall'> & { readonly leg: string },
+  run: Pick<Ledger, 'signal' | 'recall'> & { readonly leg: string; readonly deadlineAt: number | undefined },
 ): Promise<void> {
+  const left = run.deadlineAt === undefined ? Number.POSITIVE_INFINITY : run.deadlineAt - Date.now();
+  const withinMs = Math.max(0, Math.min(readyWithin.mostMs, left * readyWithin.ofDeadline));
   await validator.warm({
-    databases: Object.keys(target.databases),
+    ...requestFor(target, false),
     connections: 'none' in proofOf(run) ? target.validation.connections : 0,
-    signal: AbortSignal.any([run.signal, AbortSignal.timeout(readyWithinMs)]),
+    signal: AbortSignal.any([run.signal, AbortSignal.timeout(Math.round(withinMs))]),
   });
 }
 

@@ -112,8 +112,11 @@ export interface CompareRequest {
 }
 export interface Validator {
   compare(request: CompareRequest): Promise<Verdict>;
-  /** Opens what the next comparison connects to, and reads the catalogues once there, before the writes are stopped for it. */
-  warm(request: Pick<CompareRequest, 'databases' | 'connections' | 'signal'>): Promise<void>;
+  /**
+   * Before the writes are stopped for the next comparison: opens what it connects to (`connections` for rows) and compares everything but
+   * rows, so that only what was changed since is compared then.
+   */
+  warm(request: Pick<CompareRequest, 'databases' | 'connections' | 'ignoredGrantees' | 'signal'>): Promise<void>;
 }
 
 /** Plain sessions, connected, one per call; the validator ends them. It opens at most `connections` + 1 on each side of a database. */

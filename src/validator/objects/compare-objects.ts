@@ -2,7 +2,7 @@ import { both, type Pair } from '../pairs.ts';
 import { patiently } from '../rows/patience.ts';
 import { chosen } from '../rows/tables.ts';
 import type { Session } from '../session.ts';
-import type { CompareRequest, NotCompared, ObjectDifference } from '../types.ts';
+import type { CompareRequest, ObjectDifference } from '../types.ts';
 import { canonical, type Spelling } from './canonical.ts';
 import { functions, triggers, views } from './code.ts';
 import { collations } from './collations.ts';
@@ -13,7 +13,6 @@ import { rest } from './rare.ts';
 import { references } from './references.ts';
 import { analyzed, columns, constraints, indexes, relations, rowSecurity, statistics } from './relations.ts';
 import { defaultPrivileges, grants, owners, ownersRights } from './rights.ts';
-import { sequenceValues } from './sequence-values.ts';
 import { types } from './types.ts';
 
 /** In groups of which both sides' lists are held at once: lists of the same kinds are in the same group. */
@@ -40,12 +39,8 @@ const everything: readonly (readonly ListQuery[])[] = [
 ];
 const limitMs = 300_000;
 
-/** Everything but rows: lists of `kind, object, text` for each side, joined. With `parts: 'rows'` only tables that one side lacks. */
-export async function compareObjects(
-  request: CompareRequest,
-  database: string,
-  pair: Pair,
-): Promise<{ readonly differences: readonly ObjectDifference[]; readonly notCompared: readonly NotCompared[] }> {
+/** Everything but rows and sequences' values: lists of `kind, object, text` for each side, joined. With `parts: 'rows'` only tables that one side lacks. */
+export async function compareObjects(request: CompareRequest, database: string, pair: Pair): Promise<readonly ObjectDifference[]> {
   const rowsOnly = request.parts === 'rows';
   const versions = [pair.source.version, pair.destination.version];
   const span = { lowest: Math.min(...versions), highest: Math.max(...versions) };
@@ -58,12 +53,9 @@ export async function compareObjects(
     for (const each of joined(lists.source, lists.destination)) unequal.push(each);
   }
   await both(pair, (session) => session.query('set quote_all_identifiers = off'));
-  const differences = withoutBelongings(unequal)
+  return withoutBelongings(unequal)
     .filter(({ kind, source, destination }) => !rowsOnly || (kind === 'table' && (source === null || destination === null)))
     .map((difference) => ({ database, ...difference }));
-  if (!request.sequences || rowsOnly) return { differences, notCompared: [] };
-  const sequenceStates = await sequenceValues(request, database, pair);
-  return { differences: [...differences, ...sequenceStates.differences], notCompared: sequenceStates.notCompared };
 }
 
 async function prepared(session: Session, { lowest, highest }: Omit<Versions, 'own'>): Promise<Spelling> {
