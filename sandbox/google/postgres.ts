@@ -2,13 +2,21 @@ import { Socket } from 'node:net';
 import { type Client, Pool } from 'pg';
 import type { Cluster } from '../types.ts';
 
-/** By instance and database. */
-const agents = new WeakMap<Cluster, Map<string, Pool>>();
+interface Agents {
+  /** Of the server that they are connected to: a restart is another one. */
+  readonly pid: number | undefined;
+  readonly pools: Map<string, Pool>;
+}
+const agents = new WeakMap<Cluster, Agents>();
 
 /** The instance's agents stay connected for a while: a new session for every question would cost more than its answer. */
 function agentsOf(cluster: Cluster, database: string): Pool {
-  const pools = agents.get(cluster) ?? new Map<string, Pool>();
-  agents.set(cluster, pools);
+  const pid = cluster.pid();
+  const before = agents.get(cluster);
+  const now: Agents = before !== undefined && before.pid === pid ? before : { pid, pools: new Map() };
+  if (now !== before) for (const pool of before?.pools.values() ?? []) void pool.end();
+  agents.set(cluster, now);
+  const { pools } = now;
   const known = pools.get(database);
   if (known) return known;
   const pool = new Pool({

@@ -45,9 +45,17 @@ function outage(frame) {
     el('b', {}, frame.offMs === null ? '▶ Writes are on' : `⛔ Writes off for ${seconds(frame.offMs)}`), el('span', {}, past === '' ? 'no outage so far' : `outages: ${past}`));
 }
 
+/** Switches that somebody has just flipped: a frame that was read before must not flip them back. */
+const flipped = new Map();
+const SHOWS_WITHIN_MS = 5_000;
+
 async function flip(name, box) {
-  const response = await fetch(`/_flags/${name}`, { method: 'POST', body: box.checked ? 'on' : 'off' });
+  const state = box.checked ? 'on' : 'off';
+  flipped.set(name, state);
+  setTimeout(() => flipped.delete(name), SHOWS_WITHIN_MS);
+  const response = await fetch(`/_flags/${name}`, { method: 'POST', body: state });
   if (response.ok) return;
+  flipped.delete(name);
   box.checked = !box.checked;
   toast((await response.json()).error);
 }
@@ -62,7 +70,8 @@ function flags(states) {
       box = el('input', { type: 'checkbox', role: 'switch', 'data-flag': name, onchange: (event) => void flip(name, event.target) });
       place.append(el('label', { className: 'flag' }, box, el('code', {}, name), el('b', {})));
     }
-    box.checked = state === 'on';
+    if (flipped.get(name) === state) flipped.delete(name);
+    box.checked = (flipped.get(name) ?? state) === 'on';
     box.parentElement.lastChild.textContent = state;
   }
 }
