@@ -36,11 +36,7 @@ export const stopServicesForRollback: Step<Needs> = {
           `Stopping would be undone: ${reasons.join('; ')}.`,
           'Suspend what is named, then start the rollback again.',
         );
-      await Promise.all([
-        openSessions(postgres, Object.keys(target.databases)),
-        takeProof(clients, run).catch(() => undefined),
-        warmComparison(clients, run).catch(() => undefined),
-      ]);
+      await Promise.all([openSessions(postgres, Object.keys(target.databases)), takeProof(clients, run).catch(() => undefined)]);
       return todo(look.changes);
     }
     if (look.byHand.length > 0 && run.answer === undefined)
@@ -48,12 +44,15 @@ export const stopServicesForRollback: Step<Needs> = {
     return done(names.length === 0 ? 'the service file stops nobody here' : `${names.join(', ')} at 0 replicas, no pod left`);
   },
 
-  async apply({ target, workloads, postgres }, run) {
+  async apply(clients, run) {
+    const { target, workloads, postgres } = clients;
     const names = namesOf(target);
     const before = await replicasNow(workloads, names, run.recall<Record<string, number>>('replicas'));
     await run.record('replicas', before);
     await mirrorReplicas(await postgres.database('destination', 'postgres'), `${run.run}-${run.uid}`, before);
     await untilItFlows({ target, postgres }, run);
+    // Not before: what was carried back meanwhile has changed the old instance's catalogues.
+    await warmComparison(clients, run).catch(() => undefined);
     await run.spend('pods', () =>
       scaleTo(
         workloads,
