@@ -15,7 +15,7 @@ import { createValidator } from './validator/compare.ts';
 import type { Factories } from './validator/pairs.ts';
 import type { FeedConnections } from './validator/proof/feeds.ts';
 import { noProof } from './validator/proof/types.ts';
-import { replicationConnections, warmConnections } from './warm-connections.ts';
+import { replicationConnections, validatorConnections } from './validator-connections.ts';
 import { createWorkloads } from './workloads/workloads.ts';
 
 const passwordGoodForMs = 2_000;
@@ -73,8 +73,8 @@ export function clientsOpener(runtime: Runtime, services: ReadonlyMap<string, Se
       signal: execution.signal,
     });
     const own = {
-      source: warmConnections('source', addresses, password),
-      destination: warmConnections('destination', addresses, password),
+      source: validatorConnections('source', addresses, password),
+      destination: validatorConnections('destination', addresses, password),
     };
     const clients: Clients = {
       target,

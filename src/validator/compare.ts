@@ -15,7 +15,7 @@ export function createValidator(factories: Factories): Validator {
   const objects = readiedObjects();
   return {
     compare: (request) => compare(factories, objects, request),
-    async warm(request) {
+    async ready(request) {
       const { databases, connections, signal } = request;
       await Promise.all(
         databases.map((database) =>

@@ -92,13 +92,13 @@ export async function compareForRun(
 }
 
 /** Readies what the comparison in the write stop uses, as far as it can; where the rows are kept proved that is the schema's alone. */
-export async function warmComparison(
+export async function readyComparison(
   { target, validator }: { readonly target: Compared; readonly validator: Validator },
   run: Pick<Ledger, 'signal' | 'recall'> & { readonly leg: string; readonly deadlineAt: number | undefined },
 ): Promise<void> {
   const left = run.deadlineAt === undefined ? Number.POSITIVE_INFINITY : run.deadlineAt - Date.now();
   const withinMs = Math.max(0, Math.min(readyWithin.mostMs, left * readyWithin.ofDeadline));
-  await validator.warm({
+  await validator.ready({
     ...requestFor(target, false),
     connections: 'none' in proofOf(run) ? target.validation.connections : 0,
     signal: AbortSignal.any([run.signal, AbortSignal.timeout(Math.round(withinMs))]),

@@ -7,7 +7,7 @@ import type { Secrets } from '../../src/gcp/types.ts';
 import { createProofKeeper } from '../../src/keep-proofs.ts';
 import type { OpenClients, OpenedClients } from '../../src/open-clients.ts';
 import type { Side } from '../../src/postgres/types.ts';
-import { replicationConnections, warmConnections } from '../../src/warm-connections.ts';
+import { replicationConnections, validatorConnections } from '../../src/validator-connections.ts';
 import { application, type Pair, passwords } from './cutover-pair.ts';
 
 const header = { run: 'PG-1', uid: 'abcd1234', service: 'inapp', environment: 'staging', from: 15, to: 17 } as RunHeader;
@@ -27,7 +27,7 @@ export async function proofKeepers(pair: Pair, limits: { maxRetainedWal: number 
   };
   const open = (() => {
     const postgres = pair.bot('proof');
-    const own = (side: Side) => warmConnections(side, addresses, async () => passwords.postgres);
+    const own = (side: Side) => validatorConnections(side, addresses, async () => passwords.postgres);
     const [source, destination] = [own('source'), own('destination')];
     const feed = (side: Side, user: 'migration' | 'wayback') =>
       replicationConnections(side, addresses, { user, password: async () => passwords[user] });

@@ -66,6 +66,11 @@ export function turned({ source, destination }: ClusterWorld): ValidatorWorld {
   return worldBetween(destination, source, async () => undefined);
 }
 
+/** Everything in `inapp`, while nobody writes. */
+export function atRest(): CompareRequest {
+  return { databases: ['inapp'], live: false, sequences: true, expected: [], connections: 2, signal: new AbortController().signal };
+}
+
 /** The validator between any two servers. */
 export function worldBetween(source: Server, destination: Server, close: () => Promise<void>): ValidatorWorld {
   const clusters = { source, destination };
@@ -98,16 +103,7 @@ export function worldBetween(source: Server, destination: Server, close: () => P
     versions: { source: source.version, destination: destination.version },
     admin: { source: source.admin, destination: destination.admin },
     on: (side, ...statements) => run(clusters[side], 'inapp', statements),
-    compare: (request = {}) =>
-      validator.compare({
-        databases: ['inapp'],
-        live: false,
-        sequences: true,
-        expected: [],
-        connections: 2,
-        signal: new AbortController().signal,
-        ...request,
-      }),
+    compare: (request = {}) => validator.compare({ ...atRest(), ...request }),
     async rebuild(statements) {
       await Promise.all(
         (['source', 'destination'] as const).map(async (side) => {

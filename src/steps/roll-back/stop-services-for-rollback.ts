@@ -5,7 +5,7 @@ import { openSessions } from '../../postgres/open-sessions.ts';
 import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
 import { lookAtWayBack } from '../../postgres/way-back.ts';
 import { carryBack } from '../../postgres/way-back-gaps.ts';
-import { warmComparison } from '../../validator/run-comparison.ts';
+import { readyComparison } from '../../validator/run-comparison.ts';
 import { takeProof } from '../../validator/run-proof.ts';
 import { held, stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand, undoneBy } from '../../workloads/replicas.ts';
@@ -52,7 +52,7 @@ export const stopServicesForRollback: Step<Needs> = {
     await mirrorReplicas(await postgres.database('destination', 'postgres'), `${run.run}-${run.uid}`, before);
     await untilItFlows({ target, postgres }, run);
     // Not before: what was carried back meanwhile has changed the old instance's catalogues.
-    await warmComparison(clients, run).catch(() => undefined);
+    await readyComparison(clients, run).catch(() => undefined);
     await run.spend('pods', () =>
       scaleTo(
         workloads,

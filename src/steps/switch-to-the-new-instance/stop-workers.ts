@@ -2,7 +2,7 @@ import type { Clients } from '../../clients.ts';
 import { blocked, done, type Observation, type RunView, type Step, task, todo } from '../../engine/step.ts';
 import { openSessions } from '../../postgres/open-sessions.ts';
 import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
-import { warmComparison } from '../../validator/run-comparison.ts';
+import { readyComparison } from '../../validator/run-comparison.ts';
 import { takeProof } from '../../validator/run-proof.ts';
 import { stopped } from '../../workloads/order.ts';
 import { lookAtReplicas, replicasNow, scaleTo, tellByHand, undoneBy } from '../../workloads/replicas.ts';
@@ -37,7 +37,7 @@ export const stopWorkers: Step<Needs> = {
       await Promise.all([
         openSessions(postgres, databases),
         takeProof(clients, run).catch(() => undefined),
-        warmComparison(clients, run).catch(() => undefined),
+        readyComparison(clients, run).catch(() => undefined),
       ]);
       return todo(look.changes);
     }

@@ -6,12 +6,12 @@ import type { FeedConnection } from './validator/proof/feed.ts';
 import type { ConnectionFactory } from './validator/types.ts';
 
 /** The validator's own sessions, as user postgres; those that were kept are handed out first. */
-export function warmConnections(
+export function validatorConnections(
   side: Side,
   addresses: (side: Side) => Promise<Address>,
   password: () => Promise<string>,
 ): ConnectionFactory & { close(): Promise<void> } {
-  const warm = new Set<{ readonly client: Client; readonly database: string; readonly applicationName: string }>();
+  const kept = new Set<{ readonly client: Client; readonly database: string; readonly applicationName: string }>();
 
   async function connect(database: string, applicationName: string): Promise<Client> {
     const [address, secret] = await Promise.all([addresses(side), password()]);
@@ -34,22 +34,22 @@ export function warmConnections(
 
   return {
     async open(database, applicationName) {
-      for (const one of warm) {
+      for (const one of kept) {
         if (one.database !== database || one.applicationName !== applicationName) continue;
-        warm.delete(one);
+        kept.delete(one);
         return one.client;
       }
       return connect(database, applicationName);
     },
     keep(client, database, applicationName) {
-      const kept = { client, database, applicationName };
-      warm.add(kept);
+      const one = { client, database, applicationName };
+      kept.add(one);
       // One that died while it waited is not handed out.
-      client.once('end', () => warm.delete(kept));
+      client.once('end', () => kept.delete(one));
     },
     async close() {
-      await Promise.all([...warm].map(({ client }) => endClient(client)));
-      warm.clear();
+      await Promise.all([...kept].map(({ client }) => endClient(client)));
+      kept.clear();
     },
   };
 }

@@ -1,9 +1,9 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createValidator } from '../../src/validator/compare.ts';
-import type { CompareRequest, ConnectionFactory } from '../../src/validator/types.ts';
+import type { ConnectionFactory } from '../../src/validator/types.ts';
 import { holdTable } from '../support/hold-table.ts';
-import { type ClusterWorld, openWorld } from '../support/validator-world.ts';
+import { atRest, type ClusterWorld, openWorld } from '../support/validator-world.ts';
 
 const schema = [
   `do $$ begin if not exists (select from pg_roles where rolname = 'clerk') then create role clerk; end if; end $$`,
@@ -61,14 +61,7 @@ const ddl = [
   'create collation german (provider = icu, locale = $$de$$)',
   'create event trigger watch on ddl_command_end execute function happens()',
 ];
-const request: CompareRequest = {
-  databases: ['inapp'],
-  live: false,
-  sequences: true,
-  expected: [],
-  connections: 2,
-  signal: new AbortController().signal,
-};
+const request = atRest();
 let world: ClusterWorld;
 beforeAll(async () => {
   world = await openWorld();
@@ -106,7 +99,7 @@ function counting(side: 'source' | 'destination') {
 test('a comparison that was readied opens nothing more for the schema, sees what changed since, and as many as it needs for rows', async () => {
   const [source, destination] = [counting('source'), counting('destination')];
   const validator = createValidator({ source: source.factory, destination: destination.factory });
-  await validator.warm({ ...request, connections: 0 });
+  await validator.ready({ ...request, connections: 0 });
   expect([source.opened.length, destination.opened.length, source.kept.length, destination.kept.length]).toEqual([1, 1, 1, 1]);
 
   await world.on('destination', 'create table three (id int primary key)', 'insert into one values (2)');
@@ -115,7 +108,7 @@ test('a comparison that was readied opens nothing more for the schema, sees what
   expect(schemaOnly.tables).toEqual([]);
   expect([source.opened.length, destination.opened.length]).toEqual([1, 1]);
 
-  await validator.warm({ ...request, connections: 0 });
+  await validator.ready({ ...request, connections: 0 });
   const oneTable = await validator.compare({ ...request, rowsOf: Promise.resolve({ inapp: ['public.one'] }) });
   expect(oneTable.tables).toMatchObject([{ table: 'public.one', equal: false, extra: 1 }]);
   expect([source.opened.length, destination.opened.length]).toEqual([4, 4]);
@@ -127,7 +120,7 @@ test('what nobody changed since it was readied is not read again; rows, ANALYZE 
   const [source, destination] = [counting('source'), counting('destination')];
   const validator = createValidator({ source: source.factory, destination: destination.factory });
   const lists = () => [...source.statements, ...destination.statements].filter((text) => text.includes('pg_get_indexdef')).length;
-  await validator.warm({ ...request, connections: 0 });
+  await validator.ready({ ...request, connections: 0 });
   const readied = lists();
   expect(readied).toBeGreaterThan(0);
   await world.on('source', 'insert into two select g, g from generate_series(1, 1000) g', `select setval('counter', 9)`, 'analyze');
@@ -144,7 +137,7 @@ test.each(ddl)('since it was readied: %s', async (statement) => {
   await world.rebuild({ source: schema, destination: schema });
   const [source, destination] = [counting('source'), counting('destination')];
   const validator = createValidator({ source: source.factory, destination: destination.factory });
-  await validator.warm({ ...request, connections: 0 });
+  await validator.ready({ ...request, connections: 0 });
   await world.on('destination', statement);
   const verdict = await validator.compare(request);
   const fresh = await world.compare();
