@@ -230,4 +230,29 @@ describe('the source is looked at and prepared', () => {
     expect(await check(addMissingPrimaryKeys)).toMatchObject({ state: 'blocked', code: 'postgres.no-primary-key' });
     await admin('inapp', 'drop table bare');
   });
+
+  it('create-migration-user: goes although tables were being made while its rights were taken back', async () => {
+    const making = (table: string, meanwhile: () => Promise<unknown>) =>
+      withSession({ ...cluster().admin, database: 'inapp' }, async (client) => {
+        await client.query(
+          `begin; set local role "${application}"; create table audience_data.${table} (a int primary key); grant select on audience_data.${table} to migration`,
+        );
+        await meanwhile();
+        await client.query('commit');
+      });
+    await making('earlier', () => undo(grantMigrationUser));
+    let removed: Promise<unknown> = Promise.resolve();
+    await making('late', async () => {
+      removed = undo(createMigrationUser).catch((error: unknown) => error);
+      await expect
+        .poll(() => admin('postgres', `select 1 as waits from pg_stat_activity where query like 'drop role%' and wait_event_type = 'Lock'`))
+        .toHaveLength(1);
+    });
+    expect(await removed).toBeUndefined();
+    expect(await admin('postgres', `select rolname from pg_roles where rolname in ('migration', 'wayback')`)).toEqual([]);
+    expect(
+      await admin('postgres', `select 1 from pg_auth_members m join pg_roles r on r.oid = m.roleid where r.rolname = '${application}'`),
+    ).toEqual([]);
+    await admin('inapp', 'drop table audience_data.earlier, audience_data.late');
+  });
 });

@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Clients } from '../../clients.ts';
 import { done, type Step, todo } from '../../engine/step.ts';
 import { NeedsHuman } from '../../errors.ts';
+import { grantScope } from '../../postgres/grants.ts';
+import type { Membership } from '../../postgres/membership.ts';
+import { removeUser } from '../../postgres/remove-user.ts';
 
 type Needs = Pick<Clients, 'target' | 'cloudSql' | 'secrets' | 'postgres'>;
 const users = ['migration', 'wayback'] as const;
@@ -49,11 +52,20 @@ export const createMigrationUser: Step<Needs> = {
   },
 
   async undo(clients, run) {
-    const { target, cloudSql, secrets } = clients;
+    const { target, postgres, cloudSql, secrets } = clients;
     const present = await presentUsers(clients);
     for (const user of users) {
       if (run.recall(`user ${user}`) === 'made' && present.has(user))
-        await cloudSql.wait(await cloudSql.deleteUser(target.source, user), { signal: run.signal, timeoutMs });
+        await removeUser({
+          postgres,
+          side: 'source',
+          user,
+          instance: target.source,
+          grantors: async (sql) => (await grantScope(sql)).grantors,
+          ledger: run.recall<readonly Membership[]>('memberships') ?? [],
+          record: (all) => run.record('memberships', all),
+          deleteUser: async () => cloudSql.wait(await cloudSql.deleteUser(target.source, user), { signal: run.signal, timeoutMs }),
+        });
       if (run.recall(`secret of ${user}`) === 'made' && (await secrets.latest(secretOf(clients, user))) !== undefined)
         await secrets.destroy(secretOf(clients, user));
     }

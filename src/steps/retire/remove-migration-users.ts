@@ -1,11 +1,10 @@
 import type { Clients } from '../../clients.ts';
 import { done, type RunView, type Step, todo } from '../../engine/step.ts';
-import { NeedsHuman } from '../../errors.ts';
 import { type AddedKey, addedKeyState, dropAddedKeySql } from '../../postgres/added-key.ts';
 import { roleExists, tables } from '../../postgres/catalogue.ts';
 import { identifier } from '../../postgres/identifiers.ts';
 import { isHeld, joinRoles, leaveRoles, type Membership } from '../../postgres/membership.ts';
-import { describeOwned, ownedBy } from '../../postgres/ownership-migrator.ts';
+import { removeUser } from '../../postgres/remove-user.ts';
 import type { Side } from '../../postgres/types.ts';
 
 type Needs = Pick<Clients, 'target' | 'postgres' | 'cloudSql' | 'secrets'>;
@@ -37,7 +36,7 @@ export const removeMigrationUsers: Step<Needs> = {
 
 /** In the order in which they can go: rights before their user, the user before its password, the bot's own memberships last. */
 async function leftovers(clients: Needs, run: RunView): Promise<readonly Leftover[]> {
-  const { target, postgres, secrets } = clients;
+  const { target, postgres, cloudSql, secrets } = clients;
   const left: Leftover[] = [];
   for (const key of (run.recall<readonly AddedKey[]>('added', 'add-missing-primary-keys') ?? []).filter(
     ({ onDestination }) => onDestination === 'restore',
@@ -67,7 +66,17 @@ async function leftovers(clients: Needs, run: RunView): Promise<readonly Leftove
     if (await roleExists(home, user))
       left.push({
         what: `${target[side]}: revoke everything from ${user} and delete the user`,
-        remove: () => removeUser(clients, run, side, user),
+        remove: () =>
+          removeUser({
+            postgres,
+            side,
+            user,
+            instance: target[side],
+            ledger: run.recall<readonly Membership[]>('memberships') ?? [],
+            record: (all) => run.record('memberships', all),
+            deleteUser: async () =>
+              cloudSql.wait(await cloudSql.deleteUser(target[side], user), { signal: run.signal, timeoutMs: 5 * 60_000 }),
+          }),
       });
   }
   for (const user of ['migration', 'wayback']) {
@@ -84,24 +93,6 @@ async function leftovers(clients: Needs, run: RunView): Promise<readonly Leftove
         remove: () => leaveRoles(home, [one]),
       });
   return left;
-}
-
-/** DROP OWNED takes rights and default privileges away whoever gave them; it runs only where the user owns nothing. */
-async function removeUser(clients: Needs, run: RunView, side: Side, user: string): Promise<void> {
-  const { target, postgres, cloudSql } = clients;
-  const home = await postgres.database(side, 'postgres');
-  const owned = await ownedBy(home, user);
-  if (owned.length > 0)
-    throw new NeedsHuman('postgres.still-owned', `${user} owns ${describeOwned(owned)} on ${target[side]}; nothing of it was dropped.`, {
-      remedy: 'Hand the objects over by ALTER … OWNER TO, then press Retry.',
-    });
-  const memberships = await joinRoles(home, [user], run.recall<readonly Membership[]>('memberships') ?? [], (all) =>
-    run.record('memberships', all),
-  );
-  for (const database of await postgres.databases(side))
-    await (await postgres.database(side, database)).change(`drop owned by ${identifier(user)}`);
-  await leaveRoles(home, memberships);
-  await cloudSql.wait(await cloudSql.deleteUser(target[side], user), { signal: run.signal, timeoutMs: 5 * 60_000 });
 }
 
 /** As a member of the owners of those tables. */
