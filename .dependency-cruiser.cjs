@@ -6,6 +6,9 @@ const folder = (from, ...allowed) => ({
   to: { path: '^src/', pathNot: [`^src/${from}/`, ...allowed.map((to) => `^src/${to}`)] },
 });
 
+/** What any folder may use, but engine and config. */
+const common = '(errors|time-limit)\\.ts$';
+
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
@@ -13,14 +16,14 @@ module.exports = {
     folder('engine', 'errors\\.ts$'),
     { name: 'engine-imports-no-package', severity: 'error', from: { path: '^src/engine/' }, to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'npm-peer'] } },
     folder('config', 'errors\\.ts$'),
-    folder('postgres', 'errors\\.ts$', 'config/'),
-    folder('gcp', 'errors\\.ts$', 'config/'),
-    folder('workloads', 'errors\\.ts$', 'config/'),
-    folder('validator', 'errors\\.ts$', 'postgres/'),
-    folder('jobs', 'engine/', 'errors\\.ts$'),
-    folder('slack', 'engine/', 'errors\\.ts$'),
-    folder('commands', 'engine/', 'slack/', 'config/', 'errors\\.ts$'),
-    folder('steps', 'engine/step\\.ts$', 'clients\\.ts$', 'postgres/', 'gcp/', 'workloads/', 'validator/', 'config/', 'errors\\.ts$'),
+    folder('postgres', common, 'config/'),
+    folder('gcp', common, 'config/'),
+    folder('workloads', common, 'config/'),
+    folder('validator', common, 'postgres/'),
+    folder('jobs', 'engine/', common),
+    folder('slack', 'engine/', common),
+    folder('commands', 'engine/', 'slack/', 'config/', common),
+    folder('steps', 'engine/step\\.ts$', 'clients\\.ts$', 'postgres/', 'gcp/', 'workloads/', 'validator/', 'config/', common),
     {
       name: 'a-step-never-imports-another-step',
       severity: 'error',

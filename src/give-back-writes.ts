@@ -10,6 +10,7 @@ import { ifItAnswers } from './postgres/reachable.ts';
 import { forgetReplicas, mirroredReplicas } from './postgres/replicas-mirror.ts';
 import type { Sql } from './postgres/types.ts';
 import { unfence } from './postgres/unfence.ts';
+import { withTimeLimit } from './time-limit.ts';
 import { startOrder } from './workloads/order.ts';
 
 const oldAnswersWithinMs = 5_000;
@@ -32,7 +33,7 @@ export async function giveBackWrites(request: {
   const service = chosen(services, request.service);
   const opened = clientsOpener(runtime, services)(
     { service: service.service, environment: request.environment },
-    { guard: async () => undefined, signal: AbortSignal.timeout(120_000), applicationName: 'pgupgrade/give-back-writes', readOnly: false },
+    { guard: async () => undefined, signal: withTimeLimit(120_000), applicationName: 'pgupgrade/give-back-writes', readOnly: false },
   );
   const { clients } = opened;
   const { source, destination } = clients.target;

@@ -18,6 +18,7 @@ import type { Side } from './postgres/types.ts';
 import type { Process } from './process.ts';
 import { runbook } from './runbook.ts';
 import { createWayBackTender } from './tend-way-back.ts';
+import { withTimeLimit } from './time-limit.ts';
 
 /** Twice what a busy instance takes for a new session; every moment of it is an outage. */
 const oldAnswersWithinMs = 2_000;
@@ -101,7 +102,7 @@ async function refuseChange(): Promise<never> {
 async function mayGiveBack(open: OpenClients, header: RunHeader, leg: Leg): Promise<'yes' | { readonly no: string }> {
   const opened = open(header, {
     guard: refuseChange,
-    signal: AbortSignal.timeout(30_000),
+    signal: withTimeLimit(30_000),
     applicationName: `pgupgrade/${header.run}/give-back`,
     readOnly: true,
   });

@@ -16,6 +16,7 @@ import { runbook } from './runbook.ts';
 import { commandsOf, type Situation } from './takeover-lines.ts';
 import { commandsOfRollback } from './takeover-lines-back.ts';
 import { lookAtWorld, type Mirror, mirrorOf, shownBy, type World } from './takeover-world.ts';
+import { withTimeLimit } from './time-limit.ts';
 
 const redisAnswersWithinMs = 3_000;
 const shape = shapeOf(runbook);
@@ -60,7 +61,7 @@ export async function takeover(request: {
       guard: async () => {
         throw new Refused('takeover.looks-only', 'A takeover changes nothing.');
       },
-      signal: AbortSignal.timeout(60_000),
+      signal: withTimeLimit(60_000),
       applicationName: 'pgupgrade/takeover',
       readOnly: true,
     },

@@ -6,6 +6,7 @@ import { Refused } from '../errors.ts';
 import { createAuth } from '../gcp/auth.ts';
 import { clientsOpener } from '../open-clients.ts';
 import { runbook } from '../runbook.ts';
+import { withTimeLimit } from '../time-limit.ts';
 import { checkEnvironment } from './environment.ts';
 import { checksOf, type Finding } from './findings.ts';
 import { checkRedis } from './redis.ts';
@@ -47,7 +48,7 @@ async function checkPlace(
   try {
     const opened = clientsOpener(runtime, services)(place, {
       guard: () => Promise.reject(new Refused('doctor.changes-nothing', 'The doctor tried to change something; nothing was changed.')),
-      signal: AbortSignal.timeout(60_000),
+      signal: withTimeLimit(60_000),
       applicationName: 'pgupgrade/doctor',
       readOnly: true,
     });

@@ -7,6 +7,7 @@ import { lookAtSteps } from '../engine/look.ts';
 import type { LookAnswer, LookComparison, LookRequest } from '../engine/ports.ts';
 import { phasesOfLeg } from '../engine/shape.ts';
 import type { Runbook } from '../engine/step.ts';
+import { withTimeLimit } from '../time-limit.ts';
 import { type Comparing, compareForLook } from './comparison-look.ts';
 import type { Jobs } from './jobs.ts';
 import { connectionOf, type Queues, queueNames } from './queues.ts';
@@ -68,7 +69,7 @@ export function startLookWorker<C>(jobs: Jobs, runbook: Runbook<C>, openLook: Op
         openLook,
         data,
         // A comparison takes as long as the data is large; it ends when nobody waits for it any more.
-        data.request.kind === 'validate' ? closing : AbortSignal.any([closing, AbortSignal.timeout(jobs.timing.lookTimeoutMs)]),
+        data.request.kind === 'validate' ? closing : withTimeLimit(jobs.timing.lookTimeoutMs, closing),
       );
       if (closing.aborted) throw new UnrecoverableError('the worker stops');
       await say(jobs, data.reply, { answer });

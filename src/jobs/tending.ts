@@ -5,6 +5,7 @@ import { fold } from '../engine/fold.ts';
 import type { Tended, WayBackLook } from '../engine/ports.ts';
 import type { RunState } from '../engine/state.ts';
 import { wayBackIsArmed } from '../engine/way-back.ts';
+import { withTimeLimit } from '../time-limit.ts';
 import type { Jobs } from './jobs.ts';
 import { acquireLease } from './lease.ts';
 import { connectionOf, jobOptions, queueNames } from './queues.ts';
@@ -88,7 +89,7 @@ async function round(jobs: Jobs, tending: Tending, run: string, closing: AbortSi
   if ('heldForMs' in lease) return againInMs;
   const before = await jobs.log.wayBack(run);
   try {
-    const signal = AbortSignal.any([lease.signal, closing, AbortSignal.timeout(roundMs)]);
+    const signal = withTimeLimit(roundMs, lease.signal, closing);
     const tended = await tending.tend({ header: state.header, state, before, guard: lease.guard, signal });
     await jobs.log.setWayBack(run, tended.look);
     await commit({ log: jobs.log, shape: jobs.shape, run }, (now) => factOf(now, tended, tending.armedBy));

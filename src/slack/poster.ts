@@ -1,4 +1,5 @@
 import { webApi } from '@slack/bolt';
+import { withTimeLimit } from '../time-limit.ts';
 import { redact, redactDeep } from './redact.ts';
 import { type Block, type Message, section } from './render/blocks.ts';
 import { cut } from './render/text.ts';
@@ -112,7 +113,7 @@ export function createPoster(clients: ReturnType<typeof slackClients>, mask: rea
 /** The first two of an upload's three calls; gives the file's id. */
 async function announce(web: webApi.WebClient, filename: string, bytes: Buffer): Promise<string> {
   const { file_id: id, upload_url: url } = await web.files.getUploadURLExternal({ filename, length: bytes.length });
-  const answer = await fetch(url ?? '', { method: 'POST', body: new Uint8Array(bytes), signal: AbortSignal.timeout(30_000) });
+  const answer = await fetch(url ?? '', { method: 'POST', body: new Uint8Array(bytes), signal: withTimeLimit(30_000) });
   if (!answer.ok || id === undefined) throw new Error(`the upload of ${filename} was answered with ${answer.status}`);
   return id;
 }

@@ -2,6 +2,7 @@ import { NeedsHuman } from '../errors.ts';
 import type { Membership } from '../postgres/membership.ts';
 import { asMemberOfOwners } from '../postgres/read-rights.ts';
 import type { Postgres } from '../postgres/types.ts';
+import { withTimeLimit } from '../time-limit.ts';
 import { exhibitsOf } from './exhibits.ts';
 import { judge } from './judged.ts';
 import { csvOf } from './masked-csv.ts';
@@ -101,7 +102,7 @@ export async function readyComparison(
   await validator.ready({
     ...requestFor(target, false),
     connections: 'none' in proofOf(run) ? target.validation.connections : 0,
-    signal: AbortSignal.any([run.signal, AbortSignal.timeout(Math.round(withinMs))]),
+    signal: withTimeLimit(Math.round(withinMs), run.signal),
   });
 }
 

@@ -2,6 +2,7 @@ import { NeedsHuman, Transient } from '../errors.ts';
 import { createProofSlots, dropProofSlots, type ProofSlotsRequest } from '../postgres/proof-slots.ts';
 import type { Postgres, Side } from '../postgres/types.ts';
 import { allowReplication } from '../postgres/way-back.ts';
+import { withTimeLimit } from '../time-limit.ts';
 import type { AllPrints, Proof } from './proof/types.ts';
 import type { VerdictRecord } from './verdict-report.ts';
 
@@ -34,6 +35,8 @@ export interface SettledProof {
   readonly compare: Readonly<Record<string, readonly string[]>>;
   /** Rows read again in the write stop, and for how long. */
   readonly keys: number;
+  /** Tables compared as a whole by the proof itself. */
+  readonly tables: number;
   readonly durationMs: number;
 }
 /** The step of each leg that begins a proof. */
@@ -116,7 +119,7 @@ export async function settleProof(clients: Needs, run: Ledger): Promise<SettledP
   const known = proofOf(run);
   if ('none' in known) return known.none;
   const began = Date.now();
-  const signal = AbortSignal.any([run.signal, AbortSignal.timeout(settlesWithinMs)]);
+  const signal = withTimeLimit(settlesWithinMs, run.signal);
   try {
     // A commit flushes the WAL, so that the feeds come to its end.
     const flush = async (side: 'source' | 'destination') =>
@@ -128,6 +131,7 @@ export async function settleProof(clients: Needs, run: Ledger): Promise<SettledP
         Object.entries(settled).map(([database, { unequal, whole }]) => [database, [...new Set([...unequal, ...whole])]]),
       ),
       keys: Object.values(settled).reduce((sum, { keys }) => sum + keys, 0),
+      tables: Object.values(settled).reduce((sum, { tables }) => sum + tables, 0),
       durationMs: Date.now() - began,
     };
   } catch (error) {
@@ -140,9 +144,9 @@ export async function settleProof(clients: Needs, run: Ledger): Promise<SettledP
 /** What of a verdict in the write stop is the proof's: figures of `live`, the comparison that began it, and what was read again. */
 export function asProved(settled: SettledProof | string, live: VerdictRecord | undefined): object {
   if (typeof settled === 'string') return { unproved: settled };
-  const { keys, durationMs, compare } = settled;
+  const { keys, tables, durationMs, compare } = settled;
   return {
     ...(live ? { tables: live.tables, rows: live.rows, bytes: live.bytes } : {}),
-    proved: { keys, durationMs, tables: Object.values(compare).flat().length },
+    proved: { keys, durationMs, tables: tables + Object.values(compare).flat().length },
   };
 }

@@ -74,6 +74,25 @@ describe('what no feed names', () => {
     expect((await settled(now)).whole).toEqual(['public.journal']);
   });
 
+  test('small ones are compared by the settling itself, a large one and one that differs are left', async () => {
+    const now = await begun();
+    await world.on('destination', 'vacuum full toggle');
+    for (const side of ['source', 'destination'] as const) {
+      await world.on(side, 'create table made (id int primary key, v text)', 'create table other (id int primary key, v text)');
+      await world.on(side, `insert into made select n, 'row ' || n from generate_series(1, 1000) n`);
+      await world.on(
+        side,
+        'create table large (id int primary key, v text)',
+        `insert into large select n, (select string_agg(md5(n || ' ' || i), '') from generate_series(1, 50) i) from generate_series(1, 6000) n`,
+      );
+    }
+    await world.on('source', `insert into other values (1, 'only here')`);
+    const { tables, whole } = await settled(now);
+    expect(tables).toBe(2);
+    expect(whole).toEqual(['public.journal', 'public.large', 'public.other']);
+    for (const side of ['source', 'destination'] as const) await world.on(side, 'drop table made, other, large');
+  });
+
   test('a table without a key, and one that is not logged, are left to a comparison', async () => {
     for (const side of ['source', 'destination'] as const) await world.on(side, 'create unlogged table fleeting (id int primary key)');
     const now = await begun();

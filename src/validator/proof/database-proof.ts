@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Side } from '../../postgres/types.ts';
 import { shownName } from '../names.ts';
-import { type Factories, type Pair, withPairs } from '../pairs.ts';
+import type { Factories, Pair } from '../pairs.ts';
 import { passBarrier } from '../rows/barrier.ts';
-import { compareRows } from '../rows/compare-rows.ts';
 import { keyText } from '../rows/pairing.ts';
 import { commonForm } from '../rows/self-test.ts';
 import { settle } from '../rows/settle.ts';
@@ -16,6 +15,7 @@ import { lsnOf } from './lsn.ts';
 import { OpenSet } from './open-set.ts';
 import { unequalKeys } from './recheck.ts';
 import { WatchedTables } from './watched-tables.ts';
+import { WholeTables } from './whole-tables.ts';
 
 export interface ProofRequest {
   readonly factories: Factories;
@@ -47,9 +47,11 @@ export interface ProofState {
 export interface Settled {
   /** Rows that were looked at again. */
   readonly keys: number;
+  /** Tables that were compared as a whole, and are equal. */
+  readonly tables: number;
   /** Tables with unequal rows. */
   readonly unequal: readonly string[];
-  /** Tables of which only a whole comparison says whether they are equal. */
+  /** Tables of which only a comparison of their own says whether they are equal. */
   readonly whole: readonly string[];
 }
 type Row = Extract<Change, { readonly kind: 'row' }>;
@@ -69,14 +71,13 @@ export class DatabaseProof {
   private readonly closing: AbortController;
   private readonly pair: Pair;
   private readonly tables: WatchedTables;
+  private readonly whole: WholeTables;
   private readonly form: ReturnType<typeof commonForm>;
   private feeds: Feeds | undefined;
   private rechecked = 0;
   private looksAtTables = 0;
   private readonly differing = new Set<string>();
   private readonly writtenTo = new Set<string>();
-  /** What runs beside the rounds. */
-  private wholeTables: Promise<void> | undefined;
   private wait = new AbortController();
   private tail: Promise<unknown> = Promise.resolve();
 
@@ -85,6 +86,8 @@ export class DatabaseProof {
     this.pair = pair;
     this.tables = tables;
     this.closing = closing;
+    const { open, differing } = this;
+    this.whole = new WholeTables({ request, open, tables, differing, signal: closing.signal });
     this.form = commonForm(pair);
     this.form.catch(() => undefined);
   }
@@ -130,7 +133,7 @@ export class DatabaseProof {
     return {
       openKeys: this.open.size,
       rechecked: this.rechecked,
-      whole: [...new Set([...this.open.openTables.whole, ...this.tables.changed])].sort(),
+      whole: this.whole.left,
       uncovered: this.tables.uncovered,
       differing: [...this.differing].sort(),
       writtenTo: [...this.writtenTo].sort(),
@@ -157,12 +160,7 @@ export class DatabaseProof {
     }
     await this.judge(signal);
     await this.lookAtTables();
-    if (this.state.whole.length > 0)
-      this.wholeTables ??= this.compareWhole()
-        .catch(() => undefined)
-        .finally(() => {
-          this.wholeTables = undefined;
-        });
+    void this.whole.compare();
     this.feeds?.confirm(this.open);
     const { throttle } = this.request;
     const restMs = ((Date.now() - began) * (100 - throttle)) / throttle;
@@ -185,7 +183,7 @@ export class DatabaseProof {
 
   /** What stays unequal without being named again: replication that is late, or a difference that it will never mend. */
   private async judge(signal: AbortSignal): Promise<void> {
-    const still = new Set(this.state.whole);
+    const still = new Set(this.whole.left);
     for (const shown of this.open.openTables.byKey) {
       const table = this.tables.covered(shown);
       const open = this.open.keysOf(shown, keysAtOnce).filter(([{ at }]) => Date.now() - at > suspiciousAfterMs);
@@ -205,42 +203,6 @@ export class DatabaseProof {
     await this.tables.look(this.pair);
     // Where there are thousands, looking takes its time.
     this.looksAtTables = Date.now() + Math.max(tablesEveryMs, 20 * (Date.now() - began));
-  }
-
-  /** Tables that are open as a whole, one after the other, on sessions of their own: the rounds go on meanwhile. What fails is tried again. */
-  private async compareWhole(): Promise<void> {
-    for (const shown of this.state.whole) {
-      const whole = this.open.wholeOf(shown);
-      const { asOf } = this.tables;
-      if (!this.tables.covered(shown)) this.open.forget(shown);
-      else if (await this.isEqual(shown)) {
-        if (whole) this.open.close(shown, ...whole);
-        this.tables.proved(shown, asOf);
-      } else this.differing.add(shown);
-    }
-  }
-
-  private async isEqual(shown: string): Promise<boolean> {
-    const { database, throttle, flow } = this.request;
-    const { signal } = this.closing;
-    const request = {
-      databases: [database],
-      live: true,
-      sequences: false,
-      expected: [],
-      connections: 1,
-      throttle,
-      tables: [shown],
-      flow,
-      signal,
-    };
-    const { tables } = await this.withPair((pair) => compareRows(request, database, [pair], () => undefined));
-    return tables.length === 1 && tables.every(({ equal }) => equal);
-  }
-
-  private withPair<T>(work: (pair: Pair) => Promise<T>): Promise<T> {
-    const { factories, database } = this.request;
-    return withPairs(factories, database, 1, this.closing.signal, ([pair]) => work(pair as Pair));
   }
 
   /**
@@ -267,9 +229,10 @@ export class DatabaseProof {
           if (!(await this.recheck(shown, keysAtOnce))) break;
       }
       for (const shown of this.open.openTables.byKey) unequal.add(shown);
+      const tables = await this.whole.compareSmall(this.pair, await this.form);
       feeds.confirm(this.open);
-      const whole = new Set([...this.state.whole, ...this.tables.uncovered]);
-      return { keys: this.rechecked - before, unequal: [...unequal].sort(), whole: [...whole].sort() };
+      const whole = new Set([...this.whole.left, ...this.tables.uncovered]);
+      return { keys: this.rechecked - before, tables, unequal: [...unequal].sort(), whole: [...whole].sort() };
     });
   }
 
@@ -286,6 +249,6 @@ export class DatabaseProof {
   async close(): Promise<void> {
     this.closing.abort(new Error('the proof is closed'));
     await Promise.all([this.feeds?.close(), this.pair.source.end(), this.pair.destination.end()]);
-    await this.wholeTables;
+    await this.whole.ended();
   }
 }
