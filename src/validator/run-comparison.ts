@@ -92,15 +92,17 @@ export async function compareForRun(
   if (!record.equal) judge(run.signal, { record, exhibits: exhibitsOf(verdict, show), csv: csvOf(verdict, show) });
 }
 
-/** Readies what the comparison in the write stop uses, as far as it can; where the rows are kept proved that is the schema's alone. */
+/** Readies what the comparison in the write stop uses, as far as it can; where the rows are kept proved that is the schema's alone (`parts`: what is compared in it). */
 export async function readyComparison(
   { target, validator }: { readonly target: Compared; readonly validator: Validator },
   run: Pick<Ledger, 'signal' | 'recall'> & { readonly leg: string; readonly deadlineAt: number | undefined },
+  parts: 'everything' | 'rows' = 'everything',
 ): Promise<void> {
   const left = run.deadlineAt === undefined ? Number.POSITIVE_INFINITY : run.deadlineAt - Date.now();
   const withinMs = Math.max(0, Math.min(readyWithin.mostMs, left * readyWithin.ofDeadline));
   await validator.ready({
     ...requestFor(target, false),
+    parts,
     connections: 'none' in proofOf(run) ? target.validation.connections : 0,
     signal: withTimeLimit(Math.round(withinMs), run.signal),
   });

@@ -116,7 +116,7 @@ export interface Validator {
    * Before the writes are stopped for the next comparison: opens what it connects to (`connections` for rows) and compares everything but
    * rows, so that only what was changed since is compared then.
    */
-  ready(request: Pick<CompareRequest, 'databases' | 'connections' | 'ignoredGrantees' | 'signal'>): Promise<void>;
+  ready(request: Pick<CompareRequest, 'databases' | 'parts' | 'connections' | 'ignoredGrantees' | 'signal'>): Promise<void>;
 }
 
 /** Plain sessions, connected, one per call; the validator ends them. It opens at most `connections` + 1 on each side of a database. */

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { bucketOf } from '../../src/validator/proof/covered.ts';
 import type { DatabaseProof } from '../../src/validator/proof/database-proof.ts';
 import { proofIn } from '../support/proof-world.ts';
 import { openMovingWorld, underLoad } from '../support/validator-moving.ts';
@@ -72,6 +73,22 @@ describe('what no feed names', () => {
       { timeout: 20_000, interval: 300 },
     );
     expect((await settled(now)).whole).toEqual(['public.journal']);
+  });
+
+  test('a new table leaves the tables of its bucket proved, and whoever takes over compares that bucket only', async () => {
+    const now = await begun();
+    const name = Array.from({ length: 20_000 }, (_, n) => `made_${n}`).find(
+      (one) => bucketOf(`public.${one}`) === bucketOf('public.account'),
+    );
+    for (const side of ['source', 'destination'] as const) await world.on(side, `create table ${name} (id int primary key)`);
+    await world.on('source', `insert into ${name} values (1)`);
+    const { whole } = await settled(now);
+    expect(whole).toEqual(['public.journal', `public.${name}`]);
+    const { prints } = now.state;
+    await now.close();
+    proof = await proofs.open(prints);
+    expect(proof.state.whole).toEqual(['public.account', `public.${name}`]);
+    for (const side of ['source', 'destination'] as const) await world.on(side, `drop table ${name}`);
   });
 
   test('small ones are compared by the settling itself, a large one and one that differs are left', async () => {

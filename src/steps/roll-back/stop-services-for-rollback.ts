@@ -36,7 +36,11 @@ export const stopServicesForRollback: Step<Needs> = {
           `Stopping would be undone: ${reasons.join('; ')}.`,
           'Suspend what is named, then start the rollback again.',
         );
-      await Promise.all([openSessions(postgres, Object.keys(target.databases)), takeProof(clients, run).catch(() => undefined)]);
+      await Promise.all([
+        openSessions(postgres, Object.keys(target.databases)),
+        takeProof(clients, run).catch(() => undefined),
+        readyComparison(clients, run, 'rows').catch(() => undefined),
+      ]);
       return todo(look.changes);
     }
     if (look.byHand.length > 0 && run.answer === undefined)
@@ -51,8 +55,6 @@ export const stopServicesForRollback: Step<Needs> = {
     await run.record('replicas', before);
     await mirrorReplicas(await postgres.database('destination', 'postgres'), `${run.run}-${run.uid}`, before);
     await untilItFlows({ target, postgres }, run);
-    // Not before: what was carried back meanwhile has changed the old instance's catalogues.
-    await readyComparison(clients, run).catch(() => undefined);
     await run.spend('pods', () =>
       scaleTo(
         workloads,

@@ -14,8 +14,11 @@ export interface Coverage {
   readonly covered: ReadonlyMap<string, Table>;
   /** Shown names of the others that both sides have, and of those that cannot be read: only a whole comparison says something. */
   readonly uncovered: readonly string[];
+  /** The print of each table on both sides, by shown name. */
+  readonly each: ReadonlyMap<string, string>;
   readonly prints: Prints;
 }
+type Printed = readonly (readonly [Side, Found])[];
 
 interface Found extends Record<string, unknown> {
   readonly schema: string;
@@ -46,10 +49,8 @@ export async function coverageOf(pair: Pair): Promise<Coverage> {
   return {
     covered,
     uncovered: [...all].filter((name) => there.has(name) && !covered.has(name)),
-    prints: printsOf([
-      ...known.source.map((one) => ['source', one] as const),
-      ...known.destination.map((one) => ['destination', one] as const),
-    ]),
+    each: eachOf(printedOf(known)),
+    prints: printsOf(printedOf(known)),
   };
 }
 
@@ -71,11 +72,11 @@ async function refuseEncoding(pair: Pair): Promise<void> {
 
 /** Only what has changed since: the prints as they are now. */
 export async function printsNow(pair: Pair): Promise<Prints> {
-  const known = await both(pair, identities);
-  return printsOf([
-    ...known.source.map((one) => ['source', one] as const),
-    ...known.destination.map((one) => ['destination', one] as const),
-  ]);
+  return printsOf(printedOf(await both(pair, identities)));
+}
+
+function printedOf({ source, destination }: { readonly source: readonly Found[]; readonly destination: readonly Found[] }): Printed {
+  return [...source.map((one) => ['source', one] as const), ...destination.map((one) => ['destination', one] as const)];
 }
 
 /** Shown names of the tables whose bucket is another than it was. */
@@ -83,7 +84,8 @@ export function changedTables(tables: Iterable<string>, before: Prints, now: Pri
   return [...tables].filter((shown) => before[bucketOf(shown)] !== now[bucketOf(shown)]);
 }
 
-function bucketOf(shown: string): string {
+/** The number of the bucket in which a table's print is, by the table's shown name. */
+export function bucketOf(shown: string): string {
   return String(createHash('sha256').update(shown).digest().readUInt16BE(0) % buckets);
 }
 
@@ -92,7 +94,16 @@ function tells(found: Found | undefined, table: Table): boolean {
   return found.identity === null || table.key.every(({ name }) => found.identity?.includes(name));
 }
 
-function printsOf(all: readonly (readonly [Side, Found])[]): Prints {
+function eachOf(all: Printed): ReadonlyMap<string, string> {
+  const each = new Map<string, string>();
+  for (const [side, { schema, name, print }] of all) {
+    const shown = shownName(schema, name);
+    each.set(shown, `${each.get(shown) ?? ''}${side} ${print}\n`);
+  }
+  return each;
+}
+
+function printsOf(all: Printed): Prints {
   const lines = new Map<string, string[]>();
   for (const [side, { schema, name, print }] of all) {
     const shown = shownName(schema, name);

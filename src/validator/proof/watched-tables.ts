@@ -1,6 +1,6 @@
 import type { Pair } from '../pairs.ts';
 import type { Table } from '../rows/tables.ts';
-import { type Coverage, changedTables, coverageOf, type Prints, printsNow } from './covered.ts';
+import { bucketOf, type Coverage, changedTables, coverageOf, type Prints, printsNow } from './covered.ts';
 
 /**
  * Which tables a proof is about, and which of them are not what they were when their rows were last seen equal: no feed tells that a
@@ -9,13 +9,18 @@ import { type Coverage, changedTables, coverageOf, type Prints, printsNow } from
 export class WatchedTables {
   private coverage: Coverage;
   private kept: Prints;
-  private others: ReadonlySet<string>;
+  /** The print of each table when its rows were last seen equal. Whoever takes the proof over knows buckets only. */
+  private readonly seenEqual: Map<string, string>;
+  private others: readonly string[] = [];
+  private readonly buckets = new Map<string, string>();
 
   /** `prints`: of when the rows were last seen equal. */
   constructor(coverage: Coverage, prints: Prints) {
     this.coverage = coverage;
     this.kept = prints;
-    this.others = this.differingFrom(prints);
+    const changed = new Set(changedTables(coverage.covered.keys(), prints, coverage.prints));
+    this.seenEqual = new Map([...coverage.each].filter(([shown]) => !changed.has(shown)));
+    this.judge();
   }
 
   /** The table, if a feed tells which of its rows change. */
@@ -27,7 +32,7 @@ export class WatchedTables {
   }
   /** Covered tables that have to be compared as a whole. */
   get changed(): readonly string[] {
-    return [...this.others];
+    return this.others;
   }
   /** What the next proof may begin with. */
   get prints(): Prints {
@@ -37,29 +42,35 @@ export class WatchedTables {
   /** Whoever looks takes changes of new tables from here on: what is compared afterwards is proved. */
   async look(pair: Pair): Promise<void> {
     if (!same(await printsNow(pair), this.coverage.prints)) this.coverage = await coverageOf(pair);
-    this.others = this.differingFrom(this.kept);
-    this.adopt();
+    this.judge();
   }
 
   /** What a comparison that begins now sees the tables as. */
-  get asOf(): unknown {
+  get asOf(): Pick<Coverage, 'each'> {
     return this.coverage;
   }
 
-  /** Its rows were seen equal by a comparison that began at `asOf`; what was changed since is not proved by it. */
-  proved(shown: string, asOf: unknown): void {
-    if (asOf !== this.coverage) return;
-    this.others = new Set(this.changed.filter((one) => one !== shown));
-    this.adopt();
+  /** Its rows were seen equal by a comparison that began at `asOf`; if it was changed since, that is not proved by it. */
+  proved(shown: string, asOf: Pick<Coverage, 'each'>): void {
+    const print = asOf.each.get(shown);
+    if (print === undefined || print !== this.coverage.each.get(shown)) return;
+    this.seenEqual.set(shown, print);
+    this.judge();
   }
 
-  /** The tables of a bucket stand for each other, so that prints are taken over together. */
-  private adopt(): void {
-    if (this.others.size === 0) this.kept = this.coverage.prints;
+  /** The tables of a bucket stand for each other: its print is taken over when all of them were seen equal. */
+  private judge(): void {
+    const { covered, each, prints } = this.coverage;
+    this.others = [...covered.keys()].filter((shown) => this.seenEqual.get(shown) !== each.get(shown));
+    const open = new Set(this.others.map((shown) => this.bucket(shown)));
+    const before = Object.entries(this.kept).filter(([bucket]) => open.has(bucket));
+    this.kept = Object.fromEntries([...before, ...Object.entries(prints).filter(([bucket]) => !open.has(bucket))]);
   }
 
-  private differingFrom(prints: Prints): ReadonlySet<string> {
-    return new Set(changedTables(this.coverage.covered.keys(), prints, this.coverage.prints));
+  private bucket(shown: string): string {
+    const known = this.buckets.get(shown) ?? bucketOf(shown);
+    this.buckets.set(shown, known);
+    return known;
   }
 }
 
