@@ -118,7 +118,7 @@ export function openSession(request: SessionRequest): Session {
     const rows = await send<T>(on, text, values, options);
     const warned = warnings;
     // "no privileges were granted" and "skipping … only table owner can analyze it" are warnings: the statement succeeds and does nothing.
-    if (warned.length > 0 && /^\s*(grant|revoke|analyze|alter default privileges)\b/i.test(text))
+    if (warned.length > 0 && /^\s*(grant|revoke|analyze|vacuum|alter default privileges)\b/i.test(text))
       throw new NeedsHuman('postgres.only-warned', `The ${side}, database ${database}, only warned: ${warned.join('; ')} (${text}).`, {
         remedy: 'Give the bot’s user the right (membership in the owner’s role), then retry.',
       });

@@ -2,11 +2,20 @@ import { type Named, relations } from './catalogue.ts';
 import { qualified } from './identifiers.ts';
 import type { Sql } from './types.ts';
 
-const analyzeTimeoutMs = 2 * 3_600_000;
+const timeoutMs = 12 * 3_600_000;
+
+/** A table without statistics, and the statement that makes them. */
+export interface Unanalyzed extends Named {
+  readonly statement: string;
+}
 
 /** Tables (and partitioned tables, whose own statistics nothing else makes) that were never analyzed by ANALYZE here. */
-export async function neverAnalyzed(sql: Sql): Promise<readonly Named[]> {
-  const all = await relations(sql, ['r', 'p']);
+export async function neverAnalyzed(sql: Sql): Promise<readonly Unanalyzed[]> {
+  const [tables, partitioned] = [await relations(sql, ['r']), await relations(sql, ['p'])];
+  const all = [
+    ...partitioned.map((table) => ({ ...table, statement: `analyze ${qualified(table.schema, table.name)}` })),
+    ...tables.map((table) => ({ ...table, statement: vacuumStatement(table) })),
+  ];
   const rows = await sql.look<{ schema: string; name: string }>(
     `select schemaname::text as schema, relname::text as name from pg_stat_user_tables where last_analyze is not null`,
   );
@@ -14,7 +23,15 @@ export async function neverAnalyzed(sql: Sql): Promise<readonly Named[]> {
   return all.filter((table) => !analyzed.has(qualified(table.schema, table.name)));
 }
 
-/** By its owner's right; for anybody else ANALYZE only warns and skips, which `change` makes an error. */
-export async function analyze(sql: Sql, table: Named): Promise<void> {
-  await sql.change(`analyze ${qualified(table.schema, table.name)}`, [], { timeoutMs: analyzeTimeoutMs });
+/**
+ * With VACUUM, or autovacuum comes to the tables just copied: whoever needs such a table's lock (the hand-over in the write stop) waits
+ * deadlock_timeout, a second, for each that it is at. Without the truncation, which would hold up the replication.
+ */
+function vacuumStatement({ schema, name }: Named): string {
+  return `vacuum (analyze, truncate false) ${qualified(schema, name)}`;
+}
+
+/** By its owner's right; for anybody else the server only warns and skips, which `change` makes an error. */
+export async function analyze(sql: Sql, { statement }: Unanalyzed): Promise<void> {
+  await sql.change(statement, [], { timeoutMs });
 }

@@ -163,8 +163,19 @@ describe('the destination is prepared', () => {
     await doneTwice(grantDestinationRoles);
   });
   it('analyze-destination: every table has statistics, or it is not done', async () => {
-    expect(planOf(await check(analyzeDestination))).toContain('analyze "public"."campaign" -- database inapp');
+    expect(planOf(await check(analyzeDestination))).toEqual(
+      expect.arrayContaining([
+        'vacuum (analyze, truncate false) "public"."campaign" -- database inapp',
+        'analyze "audience_data"."member" -- database inapp',
+      ]),
+    );
     await doneTwice(analyzeDestination);
+    expect(
+      await admin(
+        'inapp',
+        `select relname from pg_stat_user_tables join pg_class c on c.oid = relid where last_vacuum is null and relkind = 'r' and schemaname in ('public', 'audience_data')`,
+      ),
+    ).toEqual([]);
     expect(
       await admin(
         'inapp',

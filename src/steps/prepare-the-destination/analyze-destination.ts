@@ -1,10 +1,12 @@
 import type { Clients } from '../../clients.ts';
 import { done, type Step, todo } from '../../engine/step.ts';
-import { qualified } from '../../postgres/identifiers.ts';
 import { joinPlan, joinRoles, type Membership } from '../../postgres/membership.ts';
 import { analyze, neverAnalyzed } from '../../postgres/statistics.ts';
 
-/** Statistics are not migrated; without them the first queries after the switch are planned blindly. */
+/**
+ * Statistics are not migrated; without them the first queries after the switch are planned blindly. Nor are visibility maps: what
+ * autovacuum would do to the copied tables is done here, before it is in the way of the write stop.
+ */
 export const analyzeDestination: Step<Pick<Clients, 'target' | 'postgres'>> = {
   id: 'analyze-destination',
   title: 'Analyze the destination',
@@ -22,7 +24,7 @@ export const analyzeDestination: Step<Pick<Clients, 'target' | 'postgres'>> = {
           tables.map((table) => table.owner),
         )),
       );
-      plan.push(...tables.map((table) => `analyze ${qualified(table.schema, table.name)} -- database ${database}`));
+      plan.push(...tables.map(({ statement }) => `${statement} -- database ${database}`));
     }
     return plan.length > 0 ? todo([...new Set(plan)]) : done('every table of the destination has statistics');
   },
