@@ -13,8 +13,9 @@ export interface Unanalyzed extends Named {
 export async function neverAnalyzed(sql: Sql): Promise<readonly Unanalyzed[]> {
   const [tables, partitioned] = [await relations(sql, ['r']), await relations(sql, ['p'])];
   const all = [
-    ...partitioned.map((table) => ({ ...table, statement: `analyze ${qualified(table.schema, table.name)}` })),
     ...tables.map((table) => ({ ...table, statement: vacuumStatement(table) })),
+    // After their partitions, which this counts as analyzed.
+    ...partitioned.map((table) => ({ ...table, statement: `analyze ${qualified(table.schema, table.name)}` })),
   ];
   const rows = await sql.look<{ schema: string; name: string }>(
     `select schemaname::text as schema, relname::text as name from pg_stat_user_tables where last_analyze is not null`,

@@ -168,7 +168,7 @@ describe('the destination is prepared', () => {
     expect(
       await admin(
         'inapp',
-        `select relname from pg_stat_user_tables join pg_class c on c.oid = relid where last_vacuum is null and relkind = 'r' and schemaname in ('public', 'audience_data')`,
+        `select c.relname from pg_stat_user_tables s join pg_class c on c.oid = relid where last_vacuum is null and relkind = 'r' and schemaname in ('public', 'audience_data')`,
       ),
     ).toEqual([]);
     expect(
