@@ -113,8 +113,8 @@ export interface CompareRequest {
 export interface Validator {
   compare(request: CompareRequest): Promise<Verdict>;
   /**
-   * Before the writes are stopped for the next comparison: opens what it connects to (`connections` for rows) and compares everything but
-   * rows, so that only what was changed since is compared then.
+   * Before the writes are stopped for the next comparison: opens what it connects to (`connections` for rows) and, unless `parts`
+   * is `rows`, compares everything but rows, so that only what was changed since is compared then.
    */
   ready(request: Pick<CompareRequest, 'databases' | 'parts' | 'connections' | 'ignoredGrantees' | 'signal'>): Promise<void>;
 }

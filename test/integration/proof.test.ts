@@ -91,6 +91,19 @@ describe('what no feed names', () => {
     for (const side of ['source', 'destination'] as const) await world.on(side, `drop table ${name}`);
   });
 
+  test('a table that had no key for a while, in which its changes named no row, is compared as a whole', async () => {
+    const now = await begun();
+    await world.on('destination', 'alter table toggle drop constraint toggle_pkey');
+    expect((await settled(now)).whole).toContain('public.toggle');
+    await world.on('destination', `update toggle set v = 'X' where id = 5`);
+    await settled(now);
+    await world.on('destination', 'alter table toggle add primary key (id)');
+    const { unequal, whole } = await settled(now);
+    expect([...unequal, ...whole]).toContain('public.toggle');
+    const [row] = await world.on('source', 'select v from toggle where id = 5');
+    await world.on('destination', `update toggle set v = '${row?.['v']}' where id = 5`);
+  });
+
   test('small ones are compared by the settling itself, a large one and one that differs are left', async () => {
     const now = await begun();
     await world.on('destination', 'vacuum full toggle');

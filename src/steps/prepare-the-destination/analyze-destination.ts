@@ -9,7 +9,7 @@ import { analyze, neverAnalyzed } from '../../postgres/statistics.ts';
  */
 export const analyzeDestination: Step<Pick<Clients, 'target' | 'postgres'>> = {
   id: 'analyze-destination',
-  title: 'Analyze the destination',
+  title: 'Vacuum and analyze the destination',
   impact: 'none',
 
   async check({ target, postgres }) {

@@ -9,8 +9,11 @@ import { bucketOf, type Coverage, changedTables, coverageOf, type Prints, prints
 export class WatchedTables {
   private coverage: Coverage;
   private kept: Prints;
-  /** The print of each table when its rows were last seen equal. Whoever takes the proof over knows buckets only. */
-  private readonly seenEqual: Map<string, string>;
+  /** Tables that are what they were when their rows were last seen equal. Whoever takes the proof over knows buckets only. */
+  private readonly seenEqual: Set<string>;
+  private looks = 0;
+  /** In which look a table was another than before. */
+  private readonly changedIn = new Map<string, number>();
   private others: readonly string[] = [];
   private readonly buckets = new Map<string, string>();
 
@@ -19,7 +22,7 @@ export class WatchedTables {
     this.coverage = coverage;
     this.kept = prints;
     const changed = new Set(changedTables(coverage.covered.keys(), prints, coverage.prints));
-    this.seenEqual = new Map([...coverage.each].filter(([shown]) => !changed.has(shown)));
+    this.seenEqual = new Set([...coverage.covered.keys()].filter((shown) => !changed.has(shown)));
     this.judge();
   }
 
@@ -41,27 +44,38 @@ export class WatchedTables {
 
   /** Whoever looks takes changes of new tables from here on: what is compared afterwards is proved. */
   async look(pair: Pair): Promise<void> {
-    if (!same(await printsNow(pair), this.coverage.prints)) this.coverage = await coverageOf(pair);
+    if (!same(await printsNow(pair), this.coverage.prints)) this.adopt(await coverageOf(pair));
     this.judge();
   }
 
+  /** Also a table that is soon again what it was: while it was another, its changes may have been told in vain. */
+  private adopt(now: Coverage): void {
+    const before = this.coverage;
+    this.coverage = now;
+    this.looks++;
+    for (const shown of new Set([...before.each.keys(), ...now.each.keys()])) {
+      if (before.each.get(shown) === now.each.get(shown) && before.covered.has(shown) === now.covered.has(shown)) continue;
+      this.seenEqual.delete(shown);
+      this.changedIn.set(shown, this.looks);
+    }
+  }
+
   /** What a comparison that begins now sees the tables as. */
-  get asOf(): Pick<Coverage, 'each'> {
-    return this.coverage;
+  get asOf(): number {
+    return this.looks;
   }
 
   /** Its rows were seen equal by a comparison that began at `asOf`; if it was changed since, that is not proved by it. */
-  proved(shown: string, asOf: Pick<Coverage, 'each'>): void {
-    const print = asOf.each.get(shown);
-    if (print === undefined || print !== this.coverage.each.get(shown)) return;
-    this.seenEqual.set(shown, print);
+  proved(shown: string, asOf: number): void {
+    if (!this.coverage.covered.has(shown) || (this.changedIn.get(shown) ?? 0) > asOf) return;
+    this.seenEqual.add(shown);
     this.judge();
   }
 
   /** The tables of a bucket stand for each other: its print is taken over when all of them were seen equal. */
   private judge(): void {
-    const { covered, each, prints } = this.coverage;
-    this.others = [...covered.keys()].filter((shown) => this.seenEqual.get(shown) !== each.get(shown));
+    const { covered, prints } = this.coverage;
+    this.others = [...covered.keys()].filter((shown) => !this.seenEqual.has(shown));
     const open = new Set(this.others.map((shown) => this.bucket(shown)));
     const before = Object.entries(this.kept).filter(([bucket]) => open.has(bucket));
     this.kept = Object.fromEntries([...before, ...Object.entries(prints).filter(([bucket]) => !open.has(bucket))]);
