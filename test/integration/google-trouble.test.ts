@@ -135,6 +135,20 @@ test('a promotion whose answer is lost is found by reading the job', async () =>
   await expect(world.dataMigration.promote(job)).rejects.toMatchObject({ code: 'gcp.failed-precondition' });
 });
 
+test('what is only read is asked again when its connection breaks or Google is away, what changes something is not', async () => {
+  const secret = 'database-password-inapp-postgres';
+  world.google.faults.add({ kind: 'lose-answer', method: 'secrets.versions.access', times: 2 });
+  expect(await world.secrets.latest(secret)).toBe('root-password');
+  world.google.faults.add({ kind: 'unavailable', method: 'instances.get', times: 2 });
+  expect(await world.cloudSql.instance(source)).toMatchObject({ name: source });
+  world.google.faults.add({ kind: 'lose-answer', method: 'secrets.versions.access', times: 3 });
+  await expect(world.secrets.latest(secret)).rejects.toMatchObject({ code: 'gcp.connection-lost' });
+  await world.secrets.put('of-no-use', 'a value');
+  world.google.faults.add({ kind: 'lose-answer', method: 'secrets.delete' });
+  await expect(world.secrets.destroy('of-no-use')).rejects.toMatchObject({ code: 'gcp.connection-lost' });
+  expect(await world.secrets.latest('of-no-use')).toBeUndefined();
+});
+
 test('deletion with force takes the destination with it, so that a bug shows', async () => {
   const token = await world.auth.getAccessToken();
   const answer = await fetch(`${world.endpoint}/v1/${location}/migrationJobs/${job}?force=true`, {
