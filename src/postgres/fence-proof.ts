@@ -4,6 +4,10 @@ import { untouchable } from './fence-ledger.ts';
 import { classOf, type SessionSeen, sessionsOf, sessionWords, systemRoles } from './sessions.ts';
 import type { Postgres, Side, Sql } from './types.ts';
 
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+}
 export interface ProofRequest {
   readonly postgres: Postgres;
   /** Absent: the source. */
@@ -12,7 +16,7 @@ export interface ProofRequest {
   readonly keep: readonly string[];
   /** Proven readers. */
   readonly readers: readonly string[];
-  readonly logins: readonly { readonly user: string; readonly password: string }[];
+  readonly logins: readonly Login[];
   readonly disconnected: readonly string[];
   /** False: rows may be written all the same, by the way back. Default true. */
   readonly watchRows?: boolean;

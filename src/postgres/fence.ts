@@ -1,7 +1,7 @@
 import { NeedsHuman } from '../errors.ts';
 import { sqlState } from './errors.ts';
 import { connectGrants, type FenceLedger, granteeSql, mergeLedger, mirrorLedger } from './fence-ledger.ts';
-import { type FenceProof, proveFence } from './fence-proof.ts';
+import { type FenceProof, type Login, proveFence } from './fence-proof.ts';
 import { identifier } from './identifiers.ts';
 import { join, majorVersion, notYetMemberOf } from './membership.ts';
 import { whyItMightWrite } from './reader-proof.ts';
@@ -19,8 +19,8 @@ export interface FenceRequest {
   readonly keep: readonly string[];
   /** Roles of type `read`: they stay if they are proven unable to write, else they are fenced like everybody. */
   readonly readers: readonly string[];
-  /** Roles whose password the bot holds: each is tried, and must be refused. */
-  readonly logins: readonly { readonly user: string; readonly password: string }[];
+  /** Roles whose password the bot holds: each is tried, and must be refused. They may still be on their way while doors are closed. */
+  readonly logins: readonly Login[] | Promise<readonly Login[]>;
   /** False: rows may be written all the same, by the way back. Default true. */
   readonly watchRows?: boolean;
   /** What an earlier, unfinished attempt recorded. */
@@ -50,6 +50,9 @@ const goneWithinMs = 5_000;
 export async function fence(request: FenceRequest): Promise<Fenced> {
   const { postgres, databases, keep } = request;
   const side = request.side ?? 'source';
+  const logins = Promise.resolve(request.logins);
+  // Thrown where it is awaited, after the doors are closed.
+  logins.catch(() => undefined);
   const sql = await postgres.database(side, 'postgres');
   const verdicts = await Promise.all(
     request.readers.map(async (role) => [role, await whyItMightWrite(postgres, side, role, databases)] as const),
@@ -72,7 +75,7 @@ export async function fence(request: FenceRequest): Promise<Fenced> {
       for (const session of foreign) disconnected.add(sessionWords(session));
       await endSessions(sql, foreign, goneWithinMs);
     }
-    const proof = await proveFence({ ...request, readers, disconnected: [...disconnected] });
+    const proof = await proveFence({ ...request, logins: await logins, readers, disconnected: [...disconnected] });
     if (proof.gaps.length === 0) return { proof, ledger, disconnected: [...disconnected], readers, fencedReaders };
     if (round >= rounds || !proof.closable)
       throw new NeedsHuman('fence.open', `The ${side} is not closed to writers: ${proof.gaps.join('; ')}.`, {

@@ -17,14 +17,17 @@ afterAll(async () => {
   await pair?.close();
 });
 
-function closeSource(readers: readonly string[] = [reader, 'bigquery']) {
+function closeSource(
+  readers: readonly string[] = [reader, 'bigquery'],
+  logins: Parameters<typeof fence>[0]['logins'] = [{ user: 'bigquery', password: passwords.bigquery }],
+) {
   return fence({
     postgres: pair.bot('fence-source'),
     run: 'PG-1',
     databases: ['inapp'],
     keep: ['migration', 'wayback'],
     readers,
-    logins: [{ user: 'bigquery', password: passwords.bigquery }],
+    logins,
     ledger: saved,
     save: async (ledger) => {
       saved = ledger;
@@ -32,6 +35,7 @@ function closeSource(readers: readonly string[] = [reader, 'bigquery']) {
     signal: new AbortController().signal,
   });
 }
+const close = (client: Awaited<ReturnType<Pair['as']>>) => client.end().then(() => 'connected');
 async function giveBack() {
   const bot = pair.bot('give-back');
   const sql = await bot.database('source', 'postgres');
@@ -103,6 +107,27 @@ describe('the fence', () => {
     expect(fencedReaders['bigquery']).toMatch(/CREATEROLE|cloudsqlsuperuser/);
     expect(proof.text).toMatch(/bigquery was refused on inapp/);
     await giveBack();
+  });
+
+  it('closes the doors while the passwords are still fetched; without them there is no proof, and the ledger gives back what was closed', async () => {
+    const before = await state();
+    const away = Promise.reject(new Error('Secret Manager is away'));
+    await expect(closeSource(undefined, away)).rejects.toThrow('Secret Manager is away');
+    await expect(pair.as('source', 'inapp', application)).rejects.toThrow(/not permitted to log in|permission denied/);
+    await giveBack();
+    expect(await state()).toEqual(before);
+    let arrive: () => void = () => undefined;
+    const late = new Promise<readonly { user: string; password: string }[]>((resolve) => {
+      arrive = () => resolve([{ user: 'bigquery', password: passwords.bigquery }]);
+    });
+    const closing = closeSource(undefined, late);
+    await expect
+      .poll(() => pair.as('source', 'inapp', application).then(close, String))
+      .toMatch(/not permitted to log in|permission denied/);
+    arrive();
+    expect((await closing).proof.text).toMatch(/bigquery was refused on inapp/);
+    await giveBack();
+    expect(await state()).toEqual(before);
   });
 
   it('gives everything back exactly as it was', async () => {

@@ -1,5 +1,6 @@
 import type { Clients } from '../../clients.ts';
 import { done, type Step, todo } from '../../engine/step.ts';
+import { heldLogins } from '../../gcp/held-logins.ts';
 import { fence } from '../../postgres/fence.ts';
 import type { FenceLedger } from '../../postgres/fence-ledger.ts';
 import { proveFence } from '../../postgres/fence-proof.ts';
@@ -51,12 +52,6 @@ export const fenceDestination: Step<Needs> = {
   },
 
   async apply({ target, postgres, secrets }, run) {
-    const logins: { user: string; password: string }[] = [];
-    for (const { username } of target.databaseUsers) {
-      const secret = target.secrets[username];
-      const password = secret === undefined ? undefined : await secrets.latest(secret);
-      if (password !== undefined) logins.push({ user: username, password });
-    }
     const { proof, disconnected } = await run.spend('fence', () =>
       fence({
         postgres,
@@ -65,7 +60,7 @@ export const fenceDestination: Step<Needs> = {
         databases: Object.keys(target.databases),
         keep,
         readers: [],
-        logins,
+        logins: heldLogins(secrets, target.secrets, target.databaseUsers),
         ledger: run.recall<FenceLedger | null>('ledger') ?? undefined,
         save: (ledger) => run.record('ledger', ledger),
         signal: run.signal,

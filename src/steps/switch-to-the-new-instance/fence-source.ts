@@ -1,5 +1,6 @@
 import type { Clients } from '../../clients.ts';
 import { done, type Step, todo } from '../../engine/step.ts';
+import { heldLogins } from '../../gcp/held-logins.ts';
 import { fence } from '../../postgres/fence.ts';
 import type { FenceLedger } from '../../postgres/fence-ledger.ts';
 import { proveFence } from '../../postgres/fence-proof.ts';
@@ -48,13 +49,6 @@ export const fenceSource: Step<Needs> = {
   },
 
   async apply({ target, postgres, secrets }, run) {
-    const known = await Promise.all(
-      target.databaseUsers.map(async ({ username }) => {
-        const secret = target.secrets[username];
-        return { user: username, password: secret === undefined ? undefined : await secrets.latest(secret) };
-      }),
-    );
-    const logins = known.flatMap(({ user, password }) => (password === undefined ? [] : [{ user, password }]));
     const fenced = await run.spend('fence', () =>
       fence({
         postgres,
@@ -62,7 +56,7 @@ export const fenceSource: Step<Needs> = {
         databases: Object.keys(target.databases),
         keep,
         readers: target.databaseUsers.filter(({ roleType }) => roleType === 'read').map(({ username }) => username),
-        logins,
+        logins: heldLogins(secrets, target.secrets, target.databaseUsers),
         ledger: run.recall<FenceLedger | null>('ledger') ?? undefined,
         save: (ledger) => run.record('ledger', ledger),
         signal: run.signal,
