@@ -18,6 +18,7 @@ export interface Coverage {
   readonly each: ReadonlyMap<string, string>;
   readonly prints: Prints;
 }
+type Known = Readonly<Record<Side, readonly Found[]>>;
 type Printed = readonly (readonly [Side, Found])[];
 
 interface Found extends Record<string, unknown> {
@@ -36,8 +37,18 @@ const buckets = 256;
  */
 export async function coverageOf(pair: Pair): Promise<Coverage> {
   await refuseEncoding(pair);
-  const found = await both(pair, (session) => tablesOf(session, {}));
+  return coverageFrom(pair, await both(pair, identities));
+}
+
+/** As `coverageOf`, if any table is not what it was at `before`; else `undefined`. */
+export async function coverageSince(pair: Pair, before: Prints): Promise<Coverage | undefined> {
   const known = await both(pair, identities);
+  return same(printsOf(printedOf(known)), before) ? undefined : coverageFrom(pair, known);
+}
+
+/** The prints are older than what is read here: a table that changes in between has another print at the next look. */
+async function coverageFrom(pair: Pair, known: Known): Promise<Coverage> {
+  const found = await both(pair, (session) => tablesOf(session, {}));
   const tables = commonTables(found.source, found.destination);
   const covered = new Map<string, Table>();
   const of = (side: Side) => new Map(known[side].map((one) => [shownName(one.schema, one.name), one]));
@@ -70,12 +81,12 @@ async function refuseEncoding(pair: Pair): Promise<void> {
   }
 }
 
-/** Only what has changed since: the prints as they are now. */
-export async function printsNow(pair: Pair): Promise<Prints> {
-  return printsOf(printedOf(await both(pair, identities)));
+function same(left: Prints, right: Prints): boolean {
+  const keys = Object.keys(left);
+  return keys.length === Object.keys(right).length && keys.every((key) => left[key] === right[key]);
 }
 
-function printedOf({ source, destination }: { readonly source: readonly Found[]; readonly destination: readonly Found[] }): Printed {
+function printedOf({ source, destination }: Known): Printed {
   return [...source.map((one) => ['source', one] as const), ...destination.map((one) => ['destination', one] as const)];
 }
 

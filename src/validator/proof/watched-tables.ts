@@ -1,6 +1,6 @@
 import type { Pair } from '../pairs.ts';
 import type { Table } from '../rows/tables.ts';
-import { bucketOf, type Coverage, changedTables, coverageOf, type Prints, printsNow } from './covered.ts';
+import { bucketOf, type Coverage, changedTables, coverageSince, type Prints } from './covered.ts';
 
 /**
  * Which tables a proof is about, and which of them are not what they were when their rows were last seen equal: no feed tells that a
@@ -44,7 +44,8 @@ export class WatchedTables {
 
   /** Whoever looks takes changes of new tables from here on: what is compared afterwards is proved. */
   async look(pair: Pair): Promise<void> {
-    if (!same(await printsNow(pair), this.coverage.prints)) this.adopt(await coverageOf(pair));
+    const now = await coverageSince(pair, this.coverage.prints);
+    if (now) this.adopt(now);
     this.judge();
   }
 
@@ -86,9 +87,4 @@ export class WatchedTables {
     this.buckets.set(shown, known);
     return known;
   }
-}
-
-function same(left: Prints, right: Prints): boolean {
-  const keys = Object.keys(left);
-  return keys.length === Object.keys(right).length && keys.every((key) => left[key] === right[key]);
 }
