@@ -63,16 +63,11 @@ test('a pod that does not end, on a node that is lost, is named while there is t
   await stage.world.settled('staging');
 }, 240_000);
 
-test('replicas that somebody else puts back every second are named, and the old instance is not opened', async () => {
-  const every = setInterval(() => {
-    if (worker().replicas === 0) stage.world.deployments.scale(worker(), 1);
-  }, 1_000);
-  try {
+test('replicas that somebody else puts back again and again are named, and the old instance is not opened', async () => {
+  await stops.whilePutBack('inapp-worker', async () => {
     await stops.cutsOver();
     await stage.until(run, (state) => state.blocked !== undefined, 'the give-back', 120_000);
-  } finally {
-    clearInterval(every);
-  }
+  });
   await stops.givenBack(/inapp-worker.*(asks for 1|1 → 0)/);
 }, 240_000);
 

@@ -53,20 +53,12 @@ test('a pod that does not end, on a node that is lost, is named while there is t
   await stage.world.settled('staging');
 }, 240_000);
 
-test('replicas that somebody else puts back every second are named, whenever that begins', async () => {
-  const worker = stage.world.deployments.list().find(({ name }) => name === 'inapp-worker');
-  if (!worker) throw new Error('there is no inapp-worker');
-  // After it was seen at zero, or between two looks: it must not matter when.
-  const every = setInterval(() => {
-    if (worker.replicas === 0) stage.world.deployments.scale(worker, 1);
-  }, 1_000);
-  try {
+test('replicas that somebody else puts back again and again are named, whenever that begins', async () => {
+  await stops.whilePutBack('inapp-worker', async () => {
     await cutsOver();
     const { blocked } = await stage.until(run, (state) => state.blocked !== undefined, 'the give-back', 120_000);
     expect(blocked?.reason).toMatch(/inapp-worker/);
-  } finally {
-    clearInterval(every);
-  }
+  });
   await givenBack(/inapp-worker.*(asks for 1|1 → 0)/);
 }, 240_000);
 

@@ -62,6 +62,19 @@ export function writeStops(
       await stops.begun(drain);
       return held;
     },
+    /** Somebody puts the workload's replicas back whenever they are seen at zero, five times a second: no write stop is over before that. */
+    async whilePutBack(workload: string, work: () => Promise<unknown>): Promise<void> {
+      const deployment = stage.world.deployments.list().find(({ name }) => name === workload);
+      if (!deployment) throw new Error(`there is no ${workload}`);
+      const every = setInterval(() => {
+        if (deployment.replicas === 0) stage.world.deployments.scale(deployment, 1);
+      }, 200);
+      try {
+        await work();
+      } finally {
+        clearInterval(every);
+      }
+    },
     /** Nobody can give the writes back while that instance is away: it is said, with the way by hand, and tried on. */
     async cannotBeGivenBack(side: 'source' | 'destination'): Promise<void> {
       const said = (fact: Fact) => fact.type === 'note' && fact.marks === 'warning';
