@@ -50,6 +50,22 @@ export async function startStepWorker({ runtime, services, jobs }: Process): Pro
     },
     deadlineMs: (header) => serviceOf(header.service, services).cutover.deadline,
     mayGiveBack: (header, leg) => mayGiveBack(open, header, leg),
+    async standBy(header, leg) {
+      const opened = open(header, {
+        guard: refuseChange,
+        signal: new AbortController().signal,
+        applicationName: `pgupgrade-stand-by/${header.run}`,
+        readOnly: false,
+      });
+      const { target, workloads, postgres } = opened.clients;
+      // Clients that are loaded, tokens and connections: asked once, they are there.
+      await Promise.allSettled([
+        mayGiveBack(open, header, leg),
+        postgres.database(leg === 'rollback' ? 'destination' : 'source', 'postgres'),
+        ...Object.keys(target.workloads).map((name) => workloads.wanted(name)),
+      ]);
+      kept.keep(`${header.run}-${header.uid}`, opened);
+    },
     proving: { begunBy: provingSteps, keep: proofs.keep, keepOnly: proofs.keepOnly },
     tending: {
       armedBy: 'arm-way-back',

@@ -16,7 +16,9 @@ import { backoff } from './settings.ts';
 import type { Working } from './worker.ts';
 
 /** An owner that lives hears that the writes are given back and lets go within milliseconds. */
-const letsGoWithinMs = 400;
+const letsGoWithinMs = 150;
+/** So late that most write stops are over before and pay nothing for it; what is opened is kept for longer than that. */
+const standsByBeforeMs = 5_000;
 const betweenAttemptsMs = 20;
 /** A give-back waits for nothing longer than this. */
 const longestPauseMs = 2_000;
@@ -56,6 +58,7 @@ export async function startGiveBacks<C>(working: Working<C>): Promise<{ close():
 
   async function watch(run: string, one: Attended): Promise<void> {
     let tries: Tries | undefined;
+    let standsBy = false;
     while (!closing.aborted) {
       // A change that comes during the look ends the pause after it.
       const changed = new Promise<void>((resolve) => {
@@ -70,7 +73,12 @@ export async function startGiveBacks<C>(working: Working<C>): Promise<{ close():
           tries = undefined;
           if (state.deadlineAt === undefined || !mustGiveBack(state)) return;
           const left = await passDeadline({ log: jobs.log, shape: jobs.shape, run }, Date.now);
-          if (left !== undefined) await untilEither(left, changed, closing);
+          if (left === undefined) continue;
+          if (left <= standsByBeforeMs && !standsBy) {
+            standsBy = true;
+            standBy(working, state);
+          }
+          await untilEither(standsBy ? left : left - standsByBeforeMs, changed, closing);
         }
       } catch (error) {
         jobs.report({ kind: 'error', where: 'give-back', error });
@@ -94,6 +102,11 @@ export async function startGiveBacks<C>(working: Working<C>): Promise<{ close():
       await Promise.all([...attended.values()].map(({ over }) => over));
     },
   };
+}
+
+/** Whichever process will give the writes back, it has by then what that takes. What fails here is done when it is needed. */
+function standBy<C>(working: Working<C>, { header, leg }: RunState): void {
+  if (header) void working.standBy?.(header, leg.name).catch(() => undefined);
 }
 
 /** One try under the lease. Gives after how many ms to look again. */

@@ -42,6 +42,8 @@ export interface WorkerOptions<C> {
   readonly deadlineMs: (header: RunHeader) => number | Promise<number>;
   /** Reads from the world whether the leg's point of no return was passed, before the first writer is let in again. */
   readonly mayGiveBack: (header: RunHeader, leg: Leg) => Promise<'yes' | { readonly no: string }>;
+  /** Opens ahead what a give-back needs: the deadline is near. Absent: it is opened when the give-back begins. */
+  readonly standBy?: (header: RunHeader, leg: Leg) => Promise<void>;
   /** Absent: nothing looks after an armed way back. */
   readonly tending?: Tending;
   /** Absent: nothing keeps the proof between the live comparison and the switch. */

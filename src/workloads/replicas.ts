@@ -43,9 +43,27 @@ export async function scaleTo(
   signal: AbortSignal,
   withinMs: number = settleWithinMs,
 ): Promise<void> {
-  const driven = wanted.filter(({ name }) => workloads.driver(name) !== 'manual');
-  await Promise.all(driven.map(({ name, replicas }) => workloads.scale(name, replicas)));
-  await Promise.all(driven.map(({ name, replicas }) => workloads.settled(name, replicas, { signal, timeoutMs: withinMs })));
+  await askFor(workloads, wanted);
+  await untilSettled(workloads, wanted, signal, withinMs);
+}
+
+/** Scales the driven ones, all at once. Their pods are not waited for. */
+export async function askFor(workloads: Workloads, wanted: readonly Wanted[]): Promise<void> {
+  await Promise.all(driven(workloads, wanted).map(({ name, replicas }) => workloads.scale(name, replicas)));
+}
+
+/** Waits until each of these has the pods that its deployment asks for now. */
+export async function untilAsAsked(workloads: Workloads, names: readonly string[], signal: AbortSignal): Promise<void> {
+  const asked = await Promise.all(names.map(async (name) => ({ name, replicas: (await workloads.wanted(name))?.replicas ?? 0 })));
+  await untilSettled(workloads, asked, signal, settleWithinMs);
+}
+
+async function untilSettled(workloads: Workloads, wanted: readonly Wanted[], signal: AbortSignal, timeoutMs: number): Promise<void> {
+  await Promise.all(driven(workloads, wanted).map(({ name, replicas }) => workloads.settled(name, replicas, { signal, timeoutMs })));
+}
+
+function driven<T extends Pick<Wanted, 'name'>>(workloads: Workloads, wanted: readonly T[]): readonly T[] {
+  return wanted.filter(({ name }) => workloads.driver(name) !== 'manual');
 }
 
 /**
@@ -53,8 +71,8 @@ export async function scaleTo(
  * scaled up again and by whom; the fence keeps its pods out, but whatever does it would also undo the switch.
  */
 export async function stillStopped(workloads: Workloads, names: readonly string[], signal: AbortSignal): Promise<void> {
-  const driven = names.filter((name) => workloads.driver(name) !== 'manual');
-  await Promise.all(driven.map((name) => workloads.settled(name, 0, { signal, timeoutMs: endsWithinMs })));
+  const down = names.map((name) => ({ name, replicas: 0 }));
+  await untilSettled(workloads, down, signal, endsWithinMs);
 }
 
 /** The replicas before, to be recorded before scaling down: what an earlier, unfinished attempt recorded is kept where there are none now. */

@@ -45,7 +45,8 @@ export async function openStage(request: StageRequest = {}) {
   });
   const { slack } = world;
   const startWorker = () => world.start('worker');
-  const [worker] = await Promise.all([startWorker(), world.start('bot')]);
+  const startBot = () => world.start('bot');
+  const [worker, bot] = await Promise.all([startWorker(), startBot()]);
   await slack.waitForSockets(1, 30_000);
   const trouble: string[] = [];
   openCast(world, {
@@ -122,6 +123,8 @@ export async function openStage(request: StageRequest = {}) {
     world,
     worker,
     startWorker,
+    bot,
+    startBot,
     trouble,
     redis,
     log,

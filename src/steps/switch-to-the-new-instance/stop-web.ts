@@ -2,7 +2,7 @@ import type { Clients } from '../../clients.ts';
 import { done, type Observation, type RunView, type Step, task, todo } from '../../engine/step.ts';
 import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.ts';
 import { stopped } from '../../workloads/order.ts';
-import { lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
+import { askFor, lookAtReplicas, replicasNow, scaleTo, tellByHand } from '../../workloads/replicas.ts';
 
 type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres'>;
 const group = 'rest';
@@ -45,13 +45,13 @@ export const stopWeb: Step<Needs> = {
   undo: startAgain,
 };
 
+/** The workers are started next: their step's undo waits for the pods of all. */
 async function startAgain({ target, workloads, postgres }: Needs, run: RunView): Promise<void> {
   const names = stopped(target, group);
   const before = run.recall<Record<string, number>>('replicas') ?? {};
-  await scaleTo(
+  await askFor(
     workloads,
     names.flatMap((name) => (before[name] === undefined ? [] : [{ name, replicas: before[name] }])),
-    run.signal,
   );
   await forgetReplicas(await postgres.database('source', 'postgres'), names);
   const byHand =

@@ -5,7 +5,7 @@ import { forgetReplicas, mirrorReplicas } from '../../postgres/replicas-mirror.t
 import { readyComparison } from '../../validator/run-comparison.ts';
 import { takeProof } from '../../validator/run-proof.ts';
 import { stopped } from '../../workloads/order.ts';
-import { lookAtReplicas, replicasNow, scaleTo, tellByHand, undoneBy } from '../../workloads/replicas.ts';
+import { askFor, lookAtReplicas, replicasNow, scaleTo, tellByHand, undoneBy, untilAsAsked } from '../../workloads/replicas.ts';
 
 type Needs = Pick<Clients, 'target' | 'workloads' | 'postgres' | 'validator' | 'secrets' | 'proof'>;
 const group = 'first';
@@ -68,11 +68,11 @@ export const stopWorkers: Step<Needs> = {
 async function startAgain({ target, workloads, postgres }: Needs, run: RunView): Promise<void> {
   const names = stopped(target, group);
   const before = run.recall<Record<string, number>>('replicas') ?? {};
-  await scaleTo(
+  await askFor(
     workloads,
     names.flatMap((name) => (before[name] === undefined ? [] : [{ name, replicas: before[name] }])),
-    run.signal,
   );
+  await untilAsAsked(workloads, [...names, ...stopped(target, 'rest')], run.signal);
   await forgetReplicas(await postgres.database('source', 'postgres'), names);
   const byHand =
     run.answer === undefined ? [] : names.filter((name) => workloads.driver(name) === 'manual').map((name) => `start ${name} again`);
