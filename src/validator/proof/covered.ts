@@ -19,7 +19,10 @@ export interface Coverage {
   readonly prints: Prints;
 }
 type Known = Readonly<Record<Side, readonly Found[]>>;
-type Printed = readonly (readonly [Side, Found])[];
+interface Printed {
+  readonly shown: string;
+  readonly print: bigint;
+}
 
 interface Found extends Record<string, unknown> {
   readonly schema: string;
@@ -30,6 +33,8 @@ interface Found extends Record<string, unknown> {
   readonly print: string;
 }
 const buckets = 256;
+/** Of forty tables, as many as there are in a bucket of ten thousand, that is ten thousand choices. */
+const mostAdded = 3;
 
 /**
  * A table is covered if both servers log its changes and tell its key with each. Its print changes with its columns and with the
@@ -43,7 +48,7 @@ export async function coverageOf(pair: Pair): Promise<Coverage> {
 /** As `coverageOf`, if any table is not what it was at `before`; else `undefined`. */
 export async function coverageSince(pair: Pair, before: Prints): Promise<Coverage | undefined> {
   const known = await both(pair, identities);
-  return same(printsOf(printedOf(known)), before) ? undefined : coverageFrom(pair, known);
+  return same(printsOf(eachOf(known)), before) ? undefined : coverageFrom(pair, known);
 }
 
 /** The prints are older than what is read here: a table that changes in between has another print at the next look. */
@@ -55,13 +60,14 @@ async function coverageFrom(pair: Pair, known: Known): Promise<Coverage> {
   const [source, destination] = [of('source'), of('destination')];
   for (const table of tables)
     if ([source, destination].every((side) => tells(side.get(table.shown), table))) covered.set(table.shown, table);
+  const each = eachOf(known);
   const all = new Set(found.source.map(({ schema, name }) => shownName(schema, name)));
   const there = new Set(found.destination.map(({ schema, name }) => shownName(schema, name)));
   return {
     covered,
     uncovered: [...all].filter((name) => there.has(name) && !covered.has(name)),
-    each: eachOf(printedOf(known)),
-    prints: printsOf(printedOf(known)),
+    each,
+    prints: printsOf(each),
   };
 }
 
@@ -86,13 +92,26 @@ function same(left: Prints, right: Prints): boolean {
   return keys.length === Object.keys(right).length && keys.every((key) => left[key] === right[key]);
 }
 
-function printedOf({ source, destination }: Known): Printed {
-  return [...source.map((one) => ['source', one] as const), ...destination.map((one) => ['destination', one] as const)];
+/**
+ * Shown names of the tables that need not be what they were at `before`. Where a bucket has a few tables more and the others are the
+ * same, it is only those; else it is all of them.
+ */
+export function changedTables(each: Coverage['each'], before: Prints): string[] {
+  return [...inBuckets(each)].flatMap(([bucket, tables]) => {
+    const more = BigInt(`0x${before[bucket] ?? '0'}`) ^ tables.reduce((sum, { print }) => sum ^ print, 0n);
+    return (added(tables, more, mostAdded) ?? tables).map(({ shown }) => shown);
+  });
 }
 
-/** Shown names of the tables whose bucket is another than it was. */
-export function changedTables(tables: Iterable<string>, before: Prints, now: Prints): string[] {
-  return [...tables].filter((shown) => before[bucketOf(shown)] !== now[bucketOf(shown)]);
+/** Those of the tables, `most` at the most, whose prints come to `sum`. */
+function added(tables: readonly Printed[], sum: bigint, most: number): readonly Printed[] | undefined {
+  if (sum === 0n) return [];
+  if (most === 0) return undefined;
+  for (const [i, table] of tables.entries()) {
+    const others = added(tables.slice(i + 1), sum ^ table.print, most - 1);
+    if (others) return [table, ...others];
+  }
+  return undefined;
 }
 
 /** The number of the bucket in which a table's print is, by the table's shown name. */
@@ -105,24 +124,39 @@ function tells(found: Found | undefined, table: Table): boolean {
   return found.identity === null || table.key.every(({ name }) => found.identity?.includes(name));
 }
 
-function eachOf(all: Printed): ReadonlyMap<string, string> {
+function eachOf({ source, destination }: Known): Coverage['each'] {
   const each = new Map<string, string>();
-  for (const [side, { schema, name, print }] of all) {
-    const shown = shownName(schema, name);
-    each.set(shown, `${each.get(shown) ?? ''}${side} ${print}\n`);
-  }
+  for (const [side, found] of [
+    ['source', source],
+    ['destination', destination],
+  ] as const)
+    for (const { schema, name, print } of found) {
+      const shown = shownName(schema, name);
+      each.set(shown, `${each.get(shown) ?? ''}${side} ${print}\n`);
+    }
   return each;
 }
 
-function printsOf(all: Printed): Prints {
-  const lines = new Map<string, string[]>();
-  for (const [side, { schema, name, print }] of all) {
-    const shown = shownName(schema, name);
+function inBuckets(each: Coverage['each']): ReadonlyMap<string, readonly Printed[]> {
+  const all = new Map<string, Printed[]>();
+  for (const [shown, text] of each) {
     const bucket = bucketOf(shown);
-    lines.set(bucket, [...(lines.get(bucket) ?? []), `${side} ${shown} ${print}`]);
+    const print = createHash('sha256').update(`${shown}\n${text}`).digest().readBigUInt64BE(0);
+    all.set(bucket, [...(all.get(bucket) ?? []), { shown, print }]);
   }
+  return all;
+}
+
+/** The XOR of a bucket's tables: who has it and the tables finds out which were added. */
+export function printsOf(each: Coverage['each']): Prints {
   return Object.fromEntries(
-    [...lines].map(([bucket, each]) => [bucket, createHash('sha256').update(each.sort().join('\n')).digest('hex').slice(0, 16)]),
+    [...inBuckets(each)].map(([bucket, tables]) => [
+      bucket,
+      tables
+        .reduce((sum, { print }) => sum ^ print, 0n)
+        .toString(16)
+        .padStart(16, '0'),
+    ]),
   );
 }
 

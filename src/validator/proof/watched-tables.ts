@@ -9,7 +9,7 @@ import { bucketOf, type Coverage, changedTables, coverageSince, type Prints } fr
 export class WatchedTables {
   private coverage: Coverage;
   private kept: Prints;
-  /** Tables that are what they were when their rows were last seen equal. Whoever takes the proof over knows buckets only. */
+  /** Tables that are what they were when their rows were last seen equal. Whoever takes the proof over knows buckets only, and what was added to them. */
   private readonly seenEqual: Set<string>;
   private looks = 0;
   /** In which look a table was another than before. */
@@ -21,7 +21,7 @@ export class WatchedTables {
   constructor(coverage: Coverage, prints: Prints) {
     this.coverage = coverage;
     this.kept = prints;
-    const changed = new Set(changedTables(coverage.covered.keys(), prints, coverage.prints));
+    const changed = new Set(changedTables(coverage.each, prints));
     this.seenEqual = new Set([...coverage.covered.keys()].filter((shown) => !changed.has(shown)));
     this.judge();
   }
