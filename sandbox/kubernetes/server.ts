@@ -33,7 +33,6 @@ export function createKubernetesServer(options: {
   readonly deployments: Deployments;
   readonly flags: Map<string, string>;
 }) {
-  const log: string[] = [];
   const autoscalers: object[] = [];
   const cronJobs: object[] = [];
   let base = '';
@@ -132,7 +131,6 @@ export function createKubernetesServer(options: {
     if (flag) return flipper(request, response, flag, body);
     const [, namespace, pod] = /^\/_nodes\/([^/]+)\/([^/]+)$/.exec(url.pathname) ?? [];
     if (namespace !== undefined && pod !== undefined) return nodes(request, response, namespace, pod, body);
-    log.push(`${request.method} ${url.pathname}${url.search}`);
     try {
       const object = answer(request, url, body);
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(object));
@@ -152,7 +150,6 @@ export function createKubernetesServer(options: {
 
   const server = createServer((request, response) => void serve(request, response));
   return {
-    log,
     autoscalers,
     cronJobs,
     flipper: () => `${base}/_flipper`,
