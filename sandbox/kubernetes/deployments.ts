@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { Ledger } from '../pods/ledger.ts';
 import type { PodKind, PodMessage, PodSettings } from '../pods/messages.ts';
+import { deploymentObject } from './objects.ts';
 
 export interface DeploymentSpec {
   readonly namespace: string;
@@ -18,8 +19,17 @@ export interface Deployment extends Omit<DeploymentSpec, 'replicas' | 'environme
   replicas: number;
   environment: Record<string, string>;
   generation: number;
-  readonly annotations: Record<string, string>;
+  annotations: Record<string, string>;
+  /** New whenever what the API shows of it differs, its status included. */
+  version: number;
+  shown: string;
   readonly pods: Map<string, Pod>;
+}
+/** What one request changes. `undefined` removes a setting or an annotation. */
+export interface DeploymentChange {
+  readonly replicas?: number | undefined;
+  readonly settings?: Readonly<Record<string, string | undefined>>;
+  readonly annotations?: Readonly<Record<string, string | undefined>>;
 }
 interface Pod {
   readonly process: ChildProcess;
@@ -44,6 +54,15 @@ export function createDeployments(options: {
 }) {
   const deployments = new Map<string, Deployment>();
   const changed = new Set<() => void>();
+  /** One count for all, as etcd's. */
+  let revision = 1;
+
+  function tell(deployment: Deployment): void {
+    const shown = JSON.stringify(deploymentObject({ ...deployment, version: 0 }));
+    if (shown !== deployment.shown) deployment.version = revision += 1;
+    deployment.shown = shown;
+    for (const hear of changed) hear();
+  }
 
   function start(deployment: Deployment): void {
     const name = `${deployment.name}-${randomBytes(3).toString('hex')}`;
@@ -78,7 +97,7 @@ export function createDeployments(options: {
     process.on('exit', () => {
       deployment.pods.delete(name);
       options.ledger.ended(`${deployment.namespace}/${name}`);
-      for (const tell of changed) tell();
+      tell(deployment);
       if (!pod.deletion) reconcile(deployment);
     });
   }
@@ -104,30 +123,25 @@ export function createDeployments(options: {
     // A rolling update: old pods go once the new ones are ready.
     const ready = current.filter((pod) => pod.ready).length;
     if (ready >= deployment.replicas) for (const pod of living) if (pod.generation !== deployment.generation) end(pod);
-    for (const tell of changed) tell();
+    tell(deployment);
   }
 
   return {
     add(spec: DeploymentSpec, annotations: Record<string, string> = {}): void {
-      const deployment: Deployment = { ...spec, environment: { ...spec.environment }, generation: 1, annotations, pods: new Map() };
+      const environment = { ...spec.environment };
+      const deployment: Deployment = { ...spec, environment, generation: 1, annotations, version: 0, shown: '', pods: new Map() };
       deployments.set(`${spec.namespace}/${spec.name}`, deployment);
       reconcile(deployment);
     },
     get: (namespace: string, name: string) => deployments.get(`${namespace}/${name}`),
     list: () => [...deployments.values()],
-    scale(deployment: Deployment, replicas: number): void {
-      deployment.replicas = replicas;
-      reconcile(deployment);
-    },
-    /** `undefined` removes a setting. A real change is a new generation: every pod is replaced. */
-    set(deployment: Deployment, settings: Readonly<Record<string, string | undefined>>): void {
+    /** Changed settings are a new generation: every pod is replaced. */
+    change(deployment: Deployment, { replicas, settings = {}, annotations = {} }: DeploymentChange): void {
       const before = JSON.stringify(deployment.environment);
-      for (const [name, value] of Object.entries(settings)) {
-        if (value === undefined) delete deployment.environment[name];
-        else deployment.environment[name] = value;
-      }
-      if (JSON.stringify(deployment.environment) === before) return;
-      deployment.generation += 1;
+      deployment.replicas = replicas ?? deployment.replicas;
+      deployment.environment = merged(deployment.environment, settings);
+      deployment.annotations = merged(deployment.annotations, annotations);
+      if (JSON.stringify(deployment.environment) !== before) deployment.generation += 1;
       reconcile(deployment);
     },
     /**
@@ -143,9 +157,9 @@ export function createDeployments(options: {
       else reconcile(deployment);
       return true;
     },
-    onChange(tell: () => void): () => void {
-      changed.add(tell);
-      return () => changed.delete(tell);
+    onChange(hear: () => void): () => void {
+      changed.add(hear);
+      return () => changed.delete(hear);
     },
     async close(): Promise<void> {
       const pods = [...deployments.values()].flatMap((deployment) => {
@@ -167,3 +181,8 @@ export function createDeployments(options: {
   };
 }
 export type Deployments = ReturnType<typeof createDeployments>;
+
+function merged(before: Readonly<Record<string, string>>, change: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const entries = Object.entries({ ...before, ...change });
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

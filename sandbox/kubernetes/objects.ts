@@ -7,7 +7,7 @@ function metadata(deployment: Deployment) {
     name: deployment.name,
     namespace: deployment.namespace,
     uid: `${deployment.namespace}-${deployment.name}`,
-    resourceVersion: String(deployment.generation),
+    resourceVersion: String(deployment.version),
     generation: deployment.generation,
     creationTimestamp: started,
     labels: { app: deployment.name },
@@ -42,16 +42,6 @@ export function deploymentObject(deployment: Deployment) {
       availableReplicas: ready,
       updatedReplicas: pods.filter((pod) => pod.generation === deployment.generation).length,
     },
-  };
-}
-
-export function scaleObject(deployment: Deployment) {
-  return {
-    kind: 'Scale',
-    apiVersion: 'autoscaling/v1',
-    metadata: metadata(deployment),
-    spec: { replicas: deployment.replicas },
-    status: { replicas: living(deployment).length, selector: `app=${deployment.name}` },
   };
 }
 

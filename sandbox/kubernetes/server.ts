@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Deployment, Deployments } from './deployments.ts';
-import { deploymentObject, emptyList, podList, scaleObject } from './objects.ts';
+import { deploymentObject, emptyList, podList } from './objects.ts';
 
 const mergePatch = 'application/merge-patch+json';
 const strategicMergePatch = 'application/strategic-merge-patch+json';
@@ -17,10 +17,16 @@ class Failure extends Error {
   }
 }
 
-interface EnvironmentPatch {
-  readonly name: string;
-  readonly value?: string;
-  readonly $patch?: 'delete';
+interface DeploymentPatch {
+  readonly metadata?: { readonly resourceVersion?: string; readonly annotations?: Readonly<Record<string, string | null>> };
+  readonly spec?: {
+    readonly replicas?: number;
+    readonly template?: { readonly spec?: { readonly containers?: readonly ContainerPatch[] } };
+  };
+}
+interface ContainerPatch {
+  readonly name?: string;
+  readonly env?: readonly { readonly name: string; readonly value?: string; readonly $patch?: 'delete' }[];
 }
 
 /**
@@ -33,6 +39,7 @@ export function createKubernetesServer(options: {
   readonly deployments: Deployments;
   readonly flags: Map<string, string>;
 }) {
+  const log: { readonly method: string; readonly path: string; readonly code: number }[] = [];
   const autoscalers: object[] = [];
   const cronJobs: object[] = [];
   let base = '';
@@ -43,29 +50,19 @@ export function createKubernetesServer(options: {
     return deployment;
   }
 
-  function patchSettings(
-    deployment: Deployment,
-    containers: readonly { readonly name?: string; readonly env?: readonly EnvironmentPatch[] }[],
-  ): void {
-    for (const container of containers) {
-      if (container.name !== 'app')
-        throw new Failure(
-          422,
-          'Invalid',
-          `Deployment.apps "${deployment.name}" is invalid: spec.template.spec.containers: a container needs its image`,
-        );
-      options.deployments.set(
-        deployment,
-        Object.fromEntries(
-          (container.env ?? []).map((variable) => [variable.name, variable.$patch === 'delete' ? undefined : variable.value]),
-        ),
+  function settingsOf(deployment: Deployment, containers: readonly ContainerPatch[]): Readonly<Record<string, string | undefined>> {
+    if (containers.some(({ name }) => name !== 'app'))
+      throw new Failure(
+        422,
+        'Invalid',
+        `Deployment.apps "${deployment.name}" is invalid: spec.template.spec.containers: a container needs its image`,
       );
-    }
+    const variables = containers.flatMap(({ env }) => env ?? []);
+    return Object.fromEntries(variables.map(({ name, value, $patch }) => [name, $patch === 'delete' ? undefined : value]));
   }
 
-  function patch(deployment: Deployment, scale: boolean, contentType: string, body: unknown): void {
-    const spec = (body as { spec?: { replicas?: number; template?: { spec?: { containers?: [] } } } }).spec ?? {};
-    const containers = spec.template?.spec?.containers;
+  function patch(deployment: Deployment, contentType: string, { metadata, spec }: DeploymentPatch): void {
+    const containers = spec?.template?.spec?.containers;
     if (contentType !== mergePatch && contentType !== strategicMergePatch)
       throw new Failure(
         415,
@@ -73,25 +70,33 @@ export function createKubernetesServer(options: {
         `the body of the request was in an unknown format - accepted media types include: ${mergePatch}, ${strategicMergePatch}`,
       );
     if (containers && contentType !== strategicMergePatch) throw new Failure(422, 'Invalid', 'a merge patch would replace all containers');
-    if (containers && scale) throw new Failure(400, 'BadRequest', 'a Scale has no template');
-    if (spec.replicas !== undefined) {
-      if (!Number.isInteger(spec.replicas) || spec.replicas < 0)
-        throw new Failure(422, 'Invalid', `spec.replicas: Invalid value: ${spec.replicas}`);
-      options.deployments.scale(deployment, spec.replicas);
-    }
-    if (containers) patchSettings(deployment, containers);
+    if (metadata?.resourceVersion !== undefined && metadata.resourceVersion !== String(deployment.version))
+      throw new Failure(
+        409,
+        'Conflict',
+        `Operation cannot be fulfilled on deployments.apps "${deployment.name}": the object has been modified; please apply your changes to the latest version and try again`,
+      );
+    const replicas = spec?.replicas;
+    if (replicas !== undefined && (!Number.isInteger(replicas) || replicas < 0))
+      throw new Failure(422, 'Invalid', `spec.replicas: Invalid value: ${replicas}`);
+    const marks = Object.entries(metadata?.annotations ?? {}).map(([name, value]) => [name, value ?? undefined] as const);
+    options.deployments.change(deployment, {
+      replicas,
+      settings: settingsOf(deployment, containers ?? []),
+      annotations: Object.fromEntries(marks),
+    });
   }
 
   function answer(request: IncomingMessage, url: URL, body: string): object {
     if (request.headers.authorization !== `Bearer ${options.token}`) throw new Failure(401, 'Unauthorized', 'Unauthorized');
-    const deployment = /^\/apis\/apps\/v1\/namespaces\/([^/]+)\/deployments\/([^/]+)(\/scale)?$/.exec(url.pathname);
+    const deployment = /^\/apis\/apps\/v1\/namespaces\/([^/]+)\/deployments\/([^/]+)$/.exec(url.pathname);
     if (deployment) {
-      const [, namespace = '', name = '', scale] = deployment;
+      const [, namespace = '', name = ''] = deployment;
       const found = find(namespace, name);
-      if (request.method === 'PATCH') patch(found, scale !== undefined, request.headers['content-type'] ?? '', JSON.parse(body));
+      if (request.method === 'PATCH') patch(found, request.headers['content-type'] ?? '', JSON.parse(body) as DeploymentPatch);
       else if (request.method !== 'GET')
         throw new Failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
-      return scale ? scaleObject(found) : deploymentObject(found);
+      return deploymentObject(found);
     }
     if (request.method !== 'GET')
       throw new Failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
@@ -131,8 +136,10 @@ export function createKubernetesServer(options: {
     if (flag) return flipper(request, response, flag, body);
     const [, namespace, pod] = /^\/_nodes\/([^/]+)\/([^/]+)$/.exec(url.pathname) ?? [];
     if (namespace !== undefined && pod !== undefined) return nodes(request, response, namespace, pod, body);
+    const logged = (code: number) => log.push({ method: request.method ?? '', path: url.pathname, code });
     try {
       const object = answer(request, url, body);
+      logged(200);
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(object));
     } catch (error) {
       const failure = error instanceof Failure ? error : new Failure(500, 'InternalError', String(error));
@@ -144,12 +151,15 @@ export function createKubernetesServer(options: {
         message: failure.message,
         code: failure.code,
       };
+      logged(failure.code);
       response.writeHead(failure.code, { 'content-type': 'application/json' }).end(JSON.stringify(status));
     }
   }
 
   const server = createServer((request, response) => void serve(request, response));
   return {
+    /** Every request to the API and how it was answered. */
+    log,
     autoscalers,
     cronJobs,
     flipper: () => `${base}/_flipper`,

@@ -9,6 +9,11 @@ function isApiFailure(error: unknown): error is ApiFailure & Error {
   return error instanceof Error && 'code' in error && typeof error.code === 'number';
 }
 
+/** The object was changed since the version that the request names. */
+export function isConflict(error: unknown): boolean {
+  return isApiFailure(error) && error.code === 409;
+}
+
 function reason(error: ApiFailure): string {
   const body: unknown = typeof error.body === 'string' ? safeParse(error.body) : error.body;
   if (typeof body === 'object' && body !== null && 'message' in body && typeof body.message === 'string') return body.message;
@@ -36,7 +41,7 @@ export function classifyKubernetesError(error: unknown, what: string): Error {
   if (error.code === 401 || error.code === 403)
     return new NeedsHuman('workloads.permission-denied', `${what}: ${reason(error)}.`, {
       remedy:
-        'Give the bot’s service account get, list and patch on deployments, deployments/scale, pods, horizontalpodautoscalers and cronjobs there, then press Retry.',
+        'Give the bot’s service account get and patch on deployments, and list on pods, horizontalpodautoscalers and cronjobs there, then press Retry.',
       cause: error,
     });
   if (error.code === 409 || error.code === 429 || error.code >= 500)

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AppsV1Api, AutoscalingV2Api, BatchV1Api, CoreV1Api, V1Container, V1CronJob, V1Deployment } from '@kubernetes/client-node';
 import { NeedsHuman } from '../errors.ts';
-import { classifyKubernetesError } from './errors.ts';
+import { classifyKubernetesError, isConflict } from './errors.ts';
 import type { WorkloadState } from './types.ts';
 
 interface Apis {
@@ -9,7 +10,6 @@ interface Apis {
   readonly core: CoreV1Api;
   readonly autoscaling: AutoscalingV2Api;
   readonly batch: BatchV1Api;
-  readonly merge: Parameters<AppsV1Api['patchNamespacedDeployment']>[1];
   readonly strategicMerge: Parameters<AppsV1Api['patchNamespacedDeployment']>[1];
 }
 export interface Deployment {
@@ -26,6 +26,10 @@ const gitOps: readonly (readonly [string, string])[] = [
   ['kustomize.toolkit.fluxcd.io/name', 'Flux'],
   ['helm.toolkit.fluxcd.io/name', 'Flux'],
 ];
+/** An annotation of the deployment, not of its pods: they are not restarted for it. */
+const changedMark = 'pgupgrade/changed';
+/** Its status alone makes new versions, while pods come and go. */
+const conflictsAtMost = 10;
 /** What ends is waited for with the writes off; what starts needs the processors itself. */
 const settleLookMs = { ending: 20, starting: 100 };
 
@@ -45,6 +49,31 @@ export function createKubernetes(guard: () => Promise<void>) {
     return apps.readNamespacedDeployment({ name, namespace }).catch((error: unknown) => {
       throw classifyKubernetesError(error, `Reading the deployment ${namespace}/${name}`);
     });
+  }
+
+  /**
+   * One change to the deployment as it was before the lease was looked at (`guard`), or none: a process that was stopped between
+   * the look and the request sends it when it wakes up, and it is refused then (409) if anybody has changed the deployment since.
+   * Every change leaves a mark, so that it is a new version where nothing else differs too: the API server makes none of a patch
+   * without effect. Kubernetes API concepts, "Resource versions"; a patch that names one is applied to that one only.
+   */
+  async function change(at: Deployment, what: string, specOf: (deployment: V1Deployment) => object): Promise<void> {
+    const { apps, strategicMerge } = await apis();
+    for (let conflicts = 0; ; conflicts += 1) {
+      const deployment = await read(at);
+      await guard();
+      const metadata = {
+        resourceVersion: deployment.metadata?.resourceVersion,
+        annotations: { [changedMark]: `${new Date().toISOString()} ${randomUUID()}` },
+      };
+      const body = { metadata, spec: specOf(deployment) };
+      try {
+        await apps.patchNamespacedDeployment({ name: at.name, namespace: at.namespace, body }, strategicMerge);
+        return;
+      } catch (error) {
+        if (!isConflict(error) || conflicts >= conflictsAtMost) throw classifyKubernetesError(error, what);
+      }
+    }
   }
 
   async function podsOf(deployment: V1Deployment, at: Deployment): Promise<readonly { readonly name: string; readonly ending: boolean }[]> {
@@ -103,15 +132,7 @@ export function createKubernetes(guard: () => Promise<void>) {
       return { replicas: deployment.spec?.replicas ?? 1, settings: settingsOf(deployment) };
     },
 
-    async scale(at: Deployment, replicas: number): Promise<void> {
-      const { apps, merge } = await apis();
-      await guard();
-      await apps
-        .patchNamespacedDeploymentScale({ name: at.name, namespace: at.namespace, body: { spec: { replicas } } }, merge)
-        .catch((error: unknown) => {
-          throw classifyKubernetesError(error, `Scaling ${at.namespace}/${at.name} to ${replicas}`);
-        });
-    },
+    scale: (at: Deployment, replicas: number) => change(at, `Scaling ${at.namespace}/${at.name} to ${replicas}`, () => ({ replicas })),
 
     async settled(at: Deployment, replicas: number, options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<void> {
       const until = Date.now() + options.timeoutMs;
@@ -131,17 +152,11 @@ export function createKubernetes(guard: () => Promise<void>) {
       }
     },
 
-    async set(at: Deployment, settings: Readonly<Record<string, string | null>>): Promise<void> {
-      const { apps, strategicMerge } = await apis();
-      const containers = (await read(at)).spec?.template.spec?.containers ?? [];
-      const body = {
-        spec: { template: { spec: { containers: containers.map((container, index) => patchOf(container, index, settings)) } } },
-      };
-      await guard();
-      await apps.patchNamespacedDeployment({ name: at.name, namespace: at.namespace, body }, strategicMerge).catch((error: unknown) => {
-        throw classifyKubernetesError(error, `Changing ${Object.keys(settings).join(', ')} of ${at.namespace}/${at.name}`);
-      });
-    },
+    set: (at: Deployment, settings: Readonly<Record<string, string | null>>) =>
+      change(at, `Changing ${Object.keys(settings).join(', ')} of ${at.namespace}/${at.name}`, ({ spec }) => {
+        const containers = spec?.template.spec?.containers ?? [];
+        return { template: { spec: { containers: containers.map((container, index) => patchOf(container, index, settings)) } } };
+      }),
   };
 }
 
@@ -183,7 +198,6 @@ async function load(): Promise<Apis> {
     core: config.makeApiClient(CoreV1Api),
     autoscaling: config.makeApiClient(AutoscalingV2Api),
     batch: config.makeApiClient(BatchV1Api),
-    merge: setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
     strategicMerge: setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch),
   };
 }

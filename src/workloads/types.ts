@@ -23,9 +23,10 @@ export interface Workloads {
   undoneBy(name: string): Promise<readonly string[]>;
   /** What its deployment asks for, without a look at its pods. */
   wanted(name: string): Promise<Pick<WorkloadState, 'replicas' | 'settings'> | undefined>;
+  /** Also where it has that many: what another process was about to change, and was stopped before, is refused from then on. So does `set`. */
   scale(name: string, replicas: number): Promise<void>;
   /** Until no pod is left, or exactly `replicas` are ready; those that are ending may be left then. */
   settled(name: string, replicas: number, options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<void>;
-  /** Changes settings, which restarts its pods; `null` removes one. Does not wait. */
+  /** Changes settings, which restarts its pods unless they are so already; `null` removes one. Does not wait. */
   set(name: string, settings: Readonly<Record<string, string | null>>): Promise<void>;
 }

@@ -7,7 +7,6 @@ import { servicesWithDeadline } from '../support/service-files.ts';
 import { shape } from '../support/stage.ts';
 import { late, logStatements, statementsOf } from '../support/statements.ts';
 import { openUpgraded, type Upgraded } from '../support/upgraded.ts';
-import { workloadsNow } from '../support/workloads-now.ts';
 
 /** From stop-services-for-rollback to start-services-back. */
 const inWriteStop = shape
@@ -64,7 +63,7 @@ async function done() {
   return {
     facts: (await stage.facts(run)).filter(({ type }) => type !== 'way-back.tended'),
     google: world.google.log.filter(({ verb, id }) => verb !== 'GET' && id !== 'metadata').map(({ verb, path }) => `${verb} ${path}`),
-    workloads: workloadsNow(world),
+    kubernetes: world.kubernetes.log.filter(({ method, code }) => method !== 'GET' && code < 300),
     statements: await Promise.all([source, destination].map(({ name }) => statementsOf(join(logs, `${name}.log`), run))),
   };
 }

@@ -10,7 +10,6 @@ import type { SentFact } from '../support/fact-tap.ts';
 import { servicesWithDeadline } from '../support/service-files.ts';
 import { late, logStatements, statementsOf } from '../support/statements.ts';
 import { openStage, type Stage, shape } from '../support/whole-run.ts';
-import { workloadsNow } from '../support/workloads-now.ts';
 
 const quick = { LOCK_DURATION_MS: '2000', STALLED_INTERVAL_MS: '1000' };
 const runWithinMs = 500_000;
@@ -81,7 +80,7 @@ async function done() {
     // An armed way back is looked after all the time, by whichever worker.
     facts: (await stage.facts(run)).filter(({ type }) => type !== 'way-back.tended'),
     google: world.google.log.filter(({ verb, id }) => verb !== 'GET' && id !== 'metadata').map(({ verb, path }) => `${verb} ${path}`),
-    workloads: workloadsNow(world),
+    kubernetes: world.kubernetes.log.filter(({ method, code }) => method !== 'GET' && code < 300),
     statements,
   };
 }

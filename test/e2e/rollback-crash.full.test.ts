@@ -119,7 +119,7 @@ test('the old instance is back at once and Redis restarts: the write stop goes o
     120_000,
   );
   // The subscription tries again within seconds; where that is later than the deadline, the deadline ends it.
-  if (!drained.blocked) stage.world.deployments.scale(worker(), 1);
+  if (!drained.blocked) stage.world.deployments.change(worker(), { replicas: 1 });
   await stops.givenBack(drained.blocked ? /deadline passed/ : /open-source failed: .*inapp-worker.*asks for 1/);
   await stops.nothingIsLost(destination);
 }, 240_000);

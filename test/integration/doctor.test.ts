@@ -82,7 +82,7 @@ describe('the doctor', () => {
     });
     const web = deployments.get('inapp-staging', 'inapp-web');
     if (!web) throw new Error('there is no inapp-web');
-    deployments.set(web, { PG_INSTANCE_CONNECTION_NAME: undefined });
+    deployments.change(web, { settings: { PG_INSTANCE_CONNECTION_NAME: undefined } });
 
     const { code, findings } = await doctor({ SLACK_APP_TOKEN: 'xapp-wrong' });
     await redis.config('SET', 'appendfsync', 'always');

@@ -1,89 +1,37 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createDeployments, type Deployment, type Deployments } from '../../sandbox/kubernetes/deployments.ts';
-import { createKubernetesServer } from '../../sandbox/kubernetes/server.ts';
-import { createLedger } from '../../sandbox/pods/ledger.ts';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createKubernetes } from '../../src/workloads/kubernetes.ts';
+import { openOneDeployment } from '../support/one-deployment.ts';
 
 /** A pod that ends at SIGTERM, and one that is on a node without contact: what the API shows, and what the bot makes of it. */
-const token = 'a-token';
 const at = { name: 'writer', namespace: 'here', connection: 'PG' };
-const pod = `
-process.on('SIGTERM', () => process.exit(0));
-process.on('disconnect', () => process.exit(0));
-process.send({ type: 'connected', at: Date.now(), server: 'nowhere' });
-setInterval(() => process.send({ type: 'read', at: Date.now(), server: 'nowhere' }), 10);`;
-const workDir = { path: '' };
-const configBefore = process.env['KUBECONFIG'];
-let deployments: Deployments;
-let server: ReturnType<typeof createKubernetesServer>;
-let base: string;
-let deployment: Deployment;
 let bot: ReturnType<typeof createKubernetes>;
-const ledger = createLedger();
+let world: Awaited<ReturnType<typeof openOneDeployment>>;
 
-beforeAll(async () => {
-  workDir.path = await mkdtemp(join(tmpdir(), 'pgupgrade-pods-'));
-  await writeFile(join(workDir.path, 'pod.mjs'), pod);
-});
 beforeEach(async () => {
-  deployments = createDeployments({
-    podEntry: join(workDir.path, 'pod.mjs'),
-    ledger,
-    resolve: () => ({ host: 'nowhere', port: 1 }),
-    flipper: () => '',
-    graceMs: 2_000,
-  });
-  server = createKubernetesServer({ port: 0, token, deployments, flags: new Map() });
-  base = await server.listen();
-  const config = join(workDir.path, 'kubeconfig');
-  await writeFile(config, server.kubeconfig());
-  process.env['KUBECONFIG'] = config;
+  world = await openOneDeployment();
   bot = createKubernetes(async () => undefined);
-  deployments.add({
-    namespace: 'here',
-    name: 'writer',
-    kind: 'worker',
-    replicas: 2,
-    environment: {},
-    user: '',
-    password: '',
-    database: '',
-    pauseMs: 0,
-  });
-  deployment = deployments.get('here', 'writer') as Deployment;
   await settled(2);
 });
-afterEach(async () => {
-  await deployments.close();
-  await server.close();
-});
-afterAll(async () => {
-  if (configBefore === undefined) delete process.env['KUBECONFIG'];
-  else process.env['KUBECONFIG'] = configBefore;
-  await rm(workDir.path, { recursive: true, force: true });
-});
+afterEach(async () => world?.close());
 
 const settled = (replicas: number, timeoutMs = 10_000) => bot.settled(at, replicas, { signal: new AbortController().signal, timeoutMs });
-const node = (name: string, state: string) => fetch(`${base}/_nodes/here/${name}`, { method: 'PUT', body: state });
+const node = (name: string, state: string) => fetch(`${world.base}/_nodes/here/${name}`, { method: 'PUT', body: state });
 interface Shown {
   readonly metadata: { readonly name: string; readonly deletionTimestamp?: string; readonly deletionGracePeriodSeconds?: number };
   readonly status: { readonly phase: string; readonly conditions: readonly object[] };
 }
 async function shown(): Promise<readonly Shown[]> {
-  const answer = await fetch(`${base}/api/v1/namespaces/here/pods?labelSelector=app%3Dwriter`, {
-    headers: { authorization: `Bearer ${token}` },
+  const answer = await fetch(`${world.base}/api/v1/namespaces/here/pods?labelSelector=app%3Dwriter`, {
+    headers: { authorization: `Bearer ${world.token}` },
   });
   return ((await answer.json()) as { items: Shown[] }).items;
 }
 async function lost(): Promise<string> {
-  const [name] = deployment.pods.keys();
+  const [name] = world.deployment.pods.keys();
   expect((await node(name ?? '', 'lost')).status).toBe(200);
   return name ?? '';
 }
-const read = (name: string) => ledger.pods().find((one) => one.name === `here/${name}`)?.read ?? 0;
+const read = (name: string) => world.ledger.pods().find((one) => one.name === `here/${name}`)?.read ?? 0;
 
 test('deleted, it stays on the list as terminating, runs on beyond its grace, and the wait for nobody names it', async () => {
   const name = await lost();
@@ -130,5 +78,5 @@ test('the switch knows its pods and two words', async () => {
   const name = await lost();
   expect((await node('nobody', 'lost')).status).toBe(404);
   expect((await node(name, 'gone')).status).toBe(400);
-  expect(await (await fetch(`${base}/_nodes/here/${name}`)).text()).toBe('lost');
+  expect(await (await fetch(`${world.base}/_nodes/here/${name}`)).text()).toBe('lost');
 });

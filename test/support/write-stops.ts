@@ -67,7 +67,7 @@ export function writeStops(
       const deployment = stage.world.deployments.list().find(({ name }) => name === workload);
       if (!deployment) throw new Error(`there is no ${workload}`);
       const every = setInterval(() => {
-        if (deployment.replicas === 0) stage.world.deployments.scale(deployment, 1);
+        if (deployment.replicas === 0) stage.world.deployments.change(deployment, { replicas: 1 });
       }, 200);
       try {
         await work();

@@ -42,7 +42,11 @@ export const switchServices: Step<Needs> = {
   async undo(clients, run) {
     const replacements = reversed(run.recall<readonly Replacement[]>('replacements') ?? (await wanted(clients)));
     const changes = await connectionChanges(clients.workloads, clients.target.workloads, replacements);
-    for (const { name, setting, value } of changes) if (value !== undefined) await clients.workloads.set(name, { [setting]: value });
+    // All of them, also those that name the source still: a switch that a stopped worker has yet to send is refused then.
+    for (const name of Object.keys(clients.target.workloads).filter((one) => clients.workloads.driver(one) !== 'manual')) {
+      const mine = changes.find((one) => one.name === name && one.value !== undefined);
+      await clients.workloads.set(name, mine?.value === undefined ? {} : { [mine.setting]: mine.value });
+    }
     const byHand =
       run.answer === undefined ? [] : changes.filter(({ value }) => value === undefined).map((change) => changeText(change, replacements));
     await tellByHand(byHand, run);
