@@ -5,6 +5,8 @@ export interface CutoverRound {
   /** The last write acknowledged by the old server to the first one by the new, of any pod of the service. */
   readonly outageMs: number;
   readonly parts: readonly { readonly cause: string; readonly ms: number }[];
+  /** What the step that compared says of it. */
+  readonly validation: string;
   /** Acknowledged in the three seconds before the outage, per second. */
   readonly writesPerSecond: number;
   readonly acknowledged: number;

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { openCast } from '../sandbox/cast.ts';
 import { prepareToGoBack } from '../sandbox/go-back.ts';
 import { type Observed, observe } from '../sandbox/observe.ts';
-import { run, say } from '../sandbox/play.ts';
+import { type RunReport, run, say } from '../sandbox/play.ts';
 import { openWorld, type World } from '../sandbox/world.ts';
 import { type CutoverRound, cutoverTable } from './cutover-table.ts';
 import { holdTransaction } from './long-transaction.ts';
@@ -74,14 +74,28 @@ async function cutover(
     await transaction?.();
     const observed = await observe(world, 'staging', report.outages);
     if (report.ended !== 'finished') throw new Error(`round ${round} ended as ${report.ended}: ${JSON.stringify(report.troubles)}`);
-    const one = roundOf(world, round, observed, { kind: 'cutover', from: world.source('staging')?.host, long: options.long });
+    const one = roundOf(world, round, observed, {
+      kind: 'cutover',
+      from: world.source('staging')?.host,
+      long: options.long,
+      validation: evidence(report, 'validate'),
+    });
     const from = world.servers.fleet.list().findLast(({ name }) => name.startsWith('me-inapp-staging-'))?.host;
-    const wentBack = await goBack?.((line) => say(world, line));
-    return { one, rollback: wentBack && roundOf(world, round, wentBack.observed, { kind: 'rollback', from, long: false }) };
+    let validation = '';
+    const wentBack = await goBack?.(async (line) => {
+      const back = await say(world, line);
+      validation = evidence(back, 'validate-rollback');
+      return back;
+    });
+    return { one, rollback: wentBack && roundOf(world, round, wentBack.observed, { kind: 'rollback', from, long: false, validation }) };
   } finally {
     await world.close();
     await rm(workDir, { recursive: true, force: true });
   }
+}
+
+function evidence({ steps }: RunReport, step: string): string {
+  return steps.find(({ id }) => id === step)?.evidence ?? '';
 }
 
 /** `from`: the host that was left. */
@@ -89,7 +103,17 @@ function roundOf(
   world: World,
   round: number,
   observed: Observed,
-  { kind, from = '', long }: { readonly kind: 'cutover' | 'rollback'; readonly from: string | undefined; readonly long: boolean },
+  {
+    kind,
+    from = '',
+    long,
+    validation,
+  }: {
+    readonly kind: 'cutover' | 'rollback';
+    readonly from: string | undefined;
+    readonly long: boolean;
+    readonly validation: string;
+  },
 ): CutoverRound {
   const outage = observed.outages.find((one) => one.kind === kind);
   if (!outage) throw new Error(`round ${round}: no pod saw the ${kind}`);
@@ -98,6 +122,7 @@ function roundOf(
     long,
     outageMs: outage.ms,
     parts: outage.parts,
+    validation,
     writesPerSecond: world.ledger.rate(from, 3_000, Date.parse(outage.from)),
     acknowledged: observed.acknowledged,
     lost: observed.lost.length,

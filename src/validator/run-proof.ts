@@ -142,7 +142,7 @@ export async function settleProof(clients: Needs, run: Ledger): Promise<SettledP
 }
 
 /** What of a verdict in the write stop is the proof's: figures of `live`, the comparison that began it, and what was read again. */
-export function asProved(settled: SettledProof | string, live: VerdictRecord | undefined): object {
+export function asProved(settled: SettledProof | string, live: VerdictRecord | undefined): Partial<VerdictRecord> {
   if (typeof settled === 'string') return { unproved: settled };
   const { keys, tables, durationMs, compare } = settled;
   return {

@@ -22,6 +22,8 @@ export interface VerdictRecord {
   readonly aside?: readonly string[];
   /** Rows and tables were proved equal while changes flowed; in the write stop only what had changed since was read again. */
   readonly proved?: { readonly keys: number; readonly tables: number; readonly durationMs: number };
+  /** In the write stop: why every row was compared there. */
+  readonly unproved?: string;
 }
 const longest = 20;
 /** How the reasons of what is not compared begin, and what is counted for each. */
@@ -72,14 +74,14 @@ function asideOf({ notCompared }: Verdict): Pick<VerdictRecord, 'aside'> {
 
 /** One sentence of what was compared, with its figures. `rows`: nothing else was looked at. */
 export function verdictText(record: VerdictRecord, parts: 'everything' | 'rows' = 'everything'): string {
-  const { rows, bytes, durationMs, connections, proved } = record;
+  const { rows, bytes, durationMs, connections, proved, unproved } = record;
   if (proved && record.equal) return provedText(record, proved, parts);
   const seconds = Math.max(durationMs, 1) / 1_000;
   const by = connections === undefined ? '' : `, ${many(connections, 'connection')}`;
   const rates = `${count(Math.round(rows / seconds))} rows/s, ${size(bytes / seconds)}/s${by} on each side`;
   const figures = `${many(record.tables, 'table')}, ${many(rows, 'row')}, ${size(bytes)}${parts === 'rows' ? '' : ', schema and sequences'} in ${duration(durationMs)} (${rates})`;
   return record.equal
-    ? `equal: ${figures}${record.expected > 0 ? `; ${many(record.expected, 'difference')} intended` : ''}${asideText(record)}`
+    ? `equal: ${figures}${unproved === undefined ? '' : `; every row, because ${unproved}`}${record.expected > 0 ? `; ${many(record.expected, 'difference')} intended` : ''}${asideText(record)}`
     : `${many(record.count, 'difference')} in ${figures}: ${record.differences.slice(0, 5).join('; ')}${asideText(record)}`;
 }
 

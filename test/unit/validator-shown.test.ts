@@ -115,6 +115,9 @@ it('the sentence of a comparison has its figures', () => {
   expect(verdictText(equal)).toBe(
     'equal: 1 table, 1,500 rows, 1.00 MB, schema and sequences in 0.5 s (3,000 rows/s, 2.00 MB/s, 4 connections on each side)',
   );
+  expect(verdictText({ ...equal, unproved: 'the change feed of the source ended' })).toMatch(
+    /^equal: .*; every row, because the change feed of the source ended$/,
+  );
   expect(verdictText(recordOf(verdict(), 1))).toMatch(
     /^1 difference in 2 tables.*1 connection on each side\): public\.campaign: 0 rows missing, 0 extra, 1 changed$/,
   );

@@ -29,13 +29,8 @@ export const validate: Step<Needs> = {
     const lsn = fenceLsn(run);
     if (lsn === undefined)
       return blocked('validation.no-fence', 'The source is not fenced: what is equal now need not stay so.', 'Start the cutover again.');
-    const record = run.recall<VerdictRecord & { readonly lsn: string; readonly unproved?: string }>('verdict');
-    if (record?.equal && record.lsn === lsn)
-      return done(
-        [verdictText(record), ...(record.unproved === undefined ? [] : [`every row, because ${record.unproved}`]), `at LSN ${lsn}`].join(
-          '; ',
-        ),
-      );
+    const record = run.recall<VerdictRecord & { readonly lsn: string }>('verdict');
+    if (record?.equal && record.lsn === lsn) return done(`${verdictText(record)}; at LSN ${lsn}`);
     const rows = 'none' in proofOf(run) ? 'every row' : 'every row that changed since it was proved';
     return todo([`compare ${rows}, the schema and the sequences of ${Object.keys(target.databases).join(', ')} at LSN ${lsn}`]);
   },

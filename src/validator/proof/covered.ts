@@ -14,11 +14,12 @@ export interface Coverage {
   readonly covered: ReadonlyMap<string, Table>;
   /** Shown names of the others that both sides have, and of those that cannot be read: only a whole comparison says something. */
   readonly uncovered: readonly string[];
-  /** The print of each table on both sides, by shown name. */
-  readonly each: ReadonlyMap<string, string>;
+  /** What each table is on each side that has it, by shown name. */
+  readonly each: ReadonlyMap<string, Partial<Record<Side, string>>>;
   readonly prints: Prints;
 }
 type Known = Readonly<Record<Side, readonly Found[]>>;
+/** A table on one side, on the other, or on both. */
 interface Printed {
   readonly shown: string;
   readonly print: bigint;
@@ -33,8 +34,6 @@ interface Found extends Record<string, unknown> {
   readonly print: string;
 }
 const buckets = 256;
-/** Of forty tables, as many as there are in a bucket of ten thousand, that is ten thousand choices. */
-const mostAdded = 3;
 
 /**
  * A table is covered if both servers log its changes and tell its key with each. Its print changes with its columns and with the
@@ -93,25 +92,48 @@ function same(left: Prints, right: Prints): boolean {
 }
 
 /**
- * Shown names of the tables that need not be what they were at `before`. Where a bucket has a few tables more and the others are the
- * same, it is only those; else it is all of them.
+ * Shown names of the tables that need not be what they were at `before`. Where up to three tables of a bucket came to a side, or to
+ * both, and the others are the same, it is only those; else it is all of the bucket's.
  */
 export function changedTables(each: Coverage['each'], before: Prints): string[] {
-  return [...inBuckets(each)].flatMap(([bucket, tables]) => {
-    const more = BigInt(`0x${before[bucket] ?? '0'}`) ^ tables.reduce((sum, { print }) => sum ^ print, 0n);
-    return (added(tables, more, mostAdded) ?? tables).map(({ shown }) => shown);
+  return [...inBuckets(each)].flatMap(([bucket, prints]) => {
+    const more = BigInt(`0x${before[bucket] ?? '0'}`) ^ sumOf(prints);
+    return [...new Set(added(prints, more) ?? prints.map(({ shown }) => shown))];
   });
 }
 
-/** Those of the tables, `most` at the most, whose prints come to `sum`. */
-function added(tables: readonly Printed[], sum: bigint, most: number): readonly Printed[] | undefined {
+/**
+ * The tables, three at the most, that would come to `sum`. Of the forty that ten thousand tables have in a bucket there are 280,000
+ * choices, so that once in 2^46 a bucket that changed otherwise passes for one that grew.
+ */
+function added(prints: readonly Printed[], sum: bigint): readonly string[] | undefined {
   if (sum === 0n) return [];
-  if (most === 0) return undefined;
-  for (const [i, table] of tables.entries()) {
-    const others = added(tables.slice(i + 1), sum ^ table.print, most - 1);
-    if (others) return [table, ...others];
+  const ways = [...prints, ...onBoth(prints)];
+  const by = new Map(ways.map(({ shown, print }) => [print, shown]));
+  const one = by.get(sum);
+  if (one !== undefined) return [one];
+  for (const first of ways) {
+    const second = by.get(sum ^ first.print);
+    if (second !== undefined) return [first.shown, second];
   }
+  for (const [i, first] of ways.entries())
+    for (const second of ways.slice(i + 1)) {
+      const third = by.get(sum ^ first.print ^ second.print);
+      if (third !== undefined) return [first.shown, second.shown, third];
+    }
   return undefined;
+}
+
+/** Both sides' prints of a table follow each other. */
+function onBoth(prints: readonly Printed[]): readonly Printed[] {
+  return prints.flatMap(({ shown, print }, i) => {
+    const next = prints[i + 1];
+    return next?.shown === shown ? [{ shown, print: print ^ next.print }] : [];
+  });
+}
+
+function sumOf(prints: readonly Printed[]): bigint {
+  return prints.reduce((sum, { print }) => sum ^ print, 0n);
 }
 
 /** The number of the bucket in which a table's print is, by the table's shown name. */
@@ -124,40 +146,32 @@ function tells(found: Found | undefined, table: Table): boolean {
   return found.identity === null || table.key.every(({ name }) => found.identity?.includes(name));
 }
 
-function eachOf({ source, destination }: Known): Coverage['each'] {
-  const each = new Map<string, string>();
-  for (const [side, found] of [
-    ['source', source],
-    ['destination', destination],
-  ] as const)
-    for (const { schema, name, print } of found) {
+function eachOf(known: Known): Coverage['each'] {
+  const each = new Map<string, Partial<Record<Side, string>>>();
+  for (const side of ['source', 'destination'] as const)
+    for (const { schema, name, print } of known[side]) {
       const shown = shownName(schema, name);
-      each.set(shown, `${each.get(shown) ?? ''}${side} ${print}\n`);
+      each.set(shown, { ...each.get(shown), [side]: print });
     }
   return each;
 }
 
 function inBuckets(each: Coverage['each']): ReadonlyMap<string, readonly Printed[]> {
   const all = new Map<string, Printed[]>();
-  for (const [shown, text] of each) {
+  for (const [shown, sides] of each) {
     const bucket = bucketOf(shown);
-    const print = createHash('sha256').update(`${shown}\n${text}`).digest().readBigUInt64BE(0);
-    all.set(bucket, [...(all.get(bucket) ?? []), { shown, print }]);
+    const prints = Object.entries(sides).map(([side, is]) => ({
+      shown,
+      print: createHash('sha256').update(`${shown}\n${side} ${is}`).digest().readBigUInt64BE(0),
+    }));
+    all.set(bucket, [...(all.get(bucket) ?? []), ...prints]);
   }
   return all;
 }
 
-/** The XOR of a bucket's tables: who has it and the tables finds out which were added. */
+/** The XOR of a bucket's tables, each side's for itself: who has it and the tables finds out which were added. */
 export function printsOf(each: Coverage['each']): Prints {
-  return Object.fromEntries(
-    [...inBuckets(each)].map(([bucket, tables]) => [
-      bucket,
-      tables
-        .reduce((sum, { print }) => sum ^ print, 0n)
-        .toString(16)
-        .padStart(16, '0'),
-    ]),
-  );
+  return Object.fromEntries([...inBuckets(each)].map(([bucket, prints]) => [bucket, sumOf(prints).toString(16).padStart(16, '0')]));
 }
 
 function identities(session: Session): Promise<Found[]> {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Pair } from '../pairs.ts';
 import type { Table } from '../rows/tables.ts';
 import { bucketOf, type Coverage, changedTables, coverageSince, type Prints } from './covered.ts';
@@ -55,7 +56,7 @@ export class WatchedTables {
     this.coverage = now;
     this.looks++;
     for (const shown of new Set([...before.each.keys(), ...now.each.keys()])) {
-      if (before.each.get(shown) === now.each.get(shown) && before.covered.has(shown) === now.covered.has(shown)) continue;
+      if (isDeepStrictEqual(before.each.get(shown), now.each.get(shown)) && before.covered.has(shown) === now.covered.has(shown)) continue;
       this.seenEqual.delete(shown);
       this.changedIn.set(shown, this.looks);
     }
