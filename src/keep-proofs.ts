@@ -7,6 +7,7 @@ import { sqlState } from './postgres/errors.ts';
 import { bytesText } from './postgres/lag.ts';
 import { dropProofSlots, endProofReaders, lookAtProofSlots, type ProofSlotsLook, proofSlots } from './postgres/proof-slots.ts';
 import { wayBackName } from './postgres/way-back.ts';
+import { someOf } from './validator/names.ts';
 import { withPairs } from './validator/pairs.ts';
 import { coverageOf } from './validator/proof/covered.ts';
 import { DatabaseProof, type ProofState } from './validator/proof/database-proof.ts';
@@ -26,7 +27,6 @@ interface Held {
 /** SQLSTATE object_in_use: the slot has a reader. */
 const slotInUse = '55006';
 const slotsEveryMs = 5_000;
-const mostNames = 10;
 
 /** The proofs that this process keeps, by the run's uid. Steps and the rounds share them. */
 export function createProofKeeper(open: OpenClients) {
@@ -185,7 +185,7 @@ async function provedOf(now: Held, begun: Begun, slots: ProofSlotsLook): Promise
       sum(({ openKeys }) => openKeys),
       'open row',
     )}`,
-    ...(whole.length > 0 ? [`${many(whole.length, 'table')} compared as a whole again (${brief(whole)})`] : []),
+    ...(whole.length > 0 ? [`${many(whole.length, 'table')} compared as a whole again (${someOf(whole)})`] : []),
     `${count(sum(({ rechecked }) => rechecked))} read again so far`,
     `WAL kept ${bytesText(slots.retainedBytes)} of at most ${bytesText(maxRetainedWal)}`,
   ].join(' · ');
@@ -222,7 +222,7 @@ function problemsOf(
       (table) =>
         `somebody else than the replication wrote to ${table} (database ${database}) of the instance that only follows; its rows are compared again`,
     ),
-    ...(uncovered.length > 0 ? [`no feed covers ${brief(uncovered)} (database ${database}): compared as a whole in the write stop`] : []),
+    ...(uncovered.length > 0 ? [`no feed covers ${someOf(uncovered)} (database ${database}): compared as a whole in the write stop`] : []),
     ...(slots.retainedBytes > most / 2
       ? [`the proof keeps more than ${bytesText(most / 2)} of WAL on the ${slots.retainedOn}; at ${bytesText(most)} it is given up`]
       : []),
@@ -252,8 +252,4 @@ async function lostOrAgain(open: OpenClients, begun: Begun, error: unknown): Pro
   } finally {
     await opened.close();
   }
-}
-
-function brief(names: readonly string[]): string {
-  return names.length > mostNames ? `${names.slice(0, mostNames).join(', ')} and ${names.length - mostNames} more` : names.join(', ');
 }

@@ -1,6 +1,13 @@
+const mostNames = 10;
+
 /** A name for people and for comparing: quoted where SQL would need it, by one rule for all server versions (quote_ident's list of keywords grows). */
 export function shownName(...parts: readonly string[]): string {
   return parts.map((part) => (/^[a-z_][a-z0-9_$]*$/.test(part) ? part : `"${part.replaceAll('"', '""')}"`)).join('.');
+}
+
+/** The first ten, and how many more. */
+export function someOf(names: readonly string[]): string {
+  return names.length > mostNames ? `${names.slice(0, mostNames).join(', ')} and ${names.length - mostNames} more` : names.join(', ');
 }
 
 /**

@@ -145,8 +145,9 @@ export async function settleProof(clients: Needs, run: Ledger): Promise<SettledP
 export function asProved(settled: SettledProof | string, live: VerdictRecord | undefined): Partial<VerdictRecord> {
   if (typeof settled === 'string') return { unproved: settled };
   const { keys, tables, durationMs, compare } = settled;
+  const large = Object.values(compare).flat();
   return {
     ...(live ? { tables: live.tables, rows: live.rows, bytes: live.bytes } : {}),
-    proved: { keys, durationMs, tables: tables + Object.values(compare).flat().length },
+    proved: { keys, durationMs, tables: tables + large.length, large },
   };
 }

@@ -1,4 +1,5 @@
 import { intendedOf } from './intended.ts';
+import { someOf } from './names.ts';
 import type { Verdict } from './types.ts';
 import { count, duration, many, size } from './units.ts';
 
@@ -21,9 +22,18 @@ export interface VerdictRecord {
   /** What has no rows of its own, and so was not compared: `2 foreign tables`. Absent: nothing, or in logs of older versions. */
   readonly aside?: readonly string[];
   /** Rows and tables were proved equal while changes flowed; in the write stop only what had changed since was read again. */
-  readonly proved?: { readonly keys: number; readonly tables: number; readonly durationMs: number };
+  readonly proved?: Proved;
   /** In the write stop: why every row was compared there. */
   readonly unproved?: string;
+}
+interface Proved {
+  /** Rows that were read again. */
+  readonly keys: number;
+  /** Tables that were compared as a whole. */
+  readonly tables: number;
+  /** Of them, those that were too large for the proof's own sessions, or differed there. Absent in logs of older versions. */
+  readonly large?: readonly string[];
+  readonly durationMs: number;
 }
 const longest = 20;
 /** How the reasons of what is not compared begin, and what is counted for each. */
@@ -89,12 +99,8 @@ function asideText({ aside = [] }: VerdictRecord): string {
   return aside.length > 0 ? `; not compared: ${aside.join(', ')}` : '';
 }
 
-function provedText(
-  record: VerdictRecord,
-  { keys, tables, durationMs }: NonNullable<VerdictRecord['proved']>,
-  parts: 'everything' | 'rows',
-): string {
-  const again = `${many(keys, 'row')} read again in ${durationMs} ms${tables > 0 ? `, ${many(tables, 'table')} as a whole` : ''}`;
+function provedText(record: VerdictRecord, { keys, tables, large = [], durationMs }: Proved, parts: 'everything' | 'rows'): string {
+  const again = `${many(keys, 'row')} read again in ${durationMs} ms${tables > 0 ? `, ${many(tables, 'table')} as a whole` : ''}${large.length > 0 ? ` (${someOf(large)})` : ''}`;
   const intended = record.expected > 0 ? `; ${many(record.expected, 'difference')} intended` : '';
   return `equal: ${many(record.tables, 'table')}, ${many(record.rows, 'row')}, ${size(record.bytes)} proved while changes flowed; with the writes off ${again}; ${parts === 'rows' ? '' : 'schema and sequences; '}${duration(record.durationMs)} in all${intended}${asideText(record)}`;
 }

@@ -123,6 +123,15 @@ it('the sentence of a comparison has its figures', () => {
   );
 });
 
+it('the sentence of a proof names the tables that were compared as a whole beside it', () => {
+  const equal = recordOf(verdict({ equal: true, tables: [equalTable], rows: 1_500, bytes: 1_000_000, durationMs: 500 }), 4);
+  const said = (tables: number, large: readonly string[]) => verdictText({ ...equal, proved: { keys: 3, tables, large, durationMs: 20 } });
+  expect(said(0, [])).toContain('with the writes off 3 rows read again in 20 ms; schema and sequences;');
+  expect(said(2, ['public.t'])).toContain('3 rows read again in 20 ms, 2 tables as a whole (public.t);');
+  const twelve = Array.from({ length: 12 }, (_, i) => `t${i}`);
+  expect(said(12, twelve)).toContain(`12 tables as a whole (${twelve.slice(0, 10).join(', ')} and 2 more);`);
+});
+
 it('the sentence of a comparison says what was not compared and is no obstacle', () => {
   const aside = (object: string, reason: string) => ({ database: 'inapp', object, reason, obstacle: false });
   const notCompared = [
