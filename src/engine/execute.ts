@@ -19,12 +19,13 @@ interface Execute<C> extends Session {
 }
 
 /**
- * One execution of one step: look, act, look again; or ask, or wait. The lease must be held.
+ * One execution of one step: look, act, look again; or ask, or wait. The lease must be held. `known`: the run's state, where the
+ * caller has just read it.
  * @throws Transient for the job to try again, LeaseLost when another worker took the run over.
  */
-export async function executeStep<C>(execution: Execution<C>, id: string): Promise<Outcome> {
+export async function executeStep<C>(execution: Execution<C>, id: string, known?: RunState): Promise<Outcome> {
   const since = execution.now();
-  const session = await openSession(execution, id);
+  const session = await openSession(execution, id, known);
   const step = execution.steps.get(id);
   if (!isNext(session.state(), execution, id)) return { kind: 'stale' };
   if (!step) throw new Fatal('step.unknown', `There is no step ${id} in this bot's runbook.`);

@@ -39,7 +39,7 @@ export async function giveBack<C>(execution: Execution<C>): Promise<Outcome> {
     if (may !== 'yes') return await refuse(execution, may.no);
     while (step !== undefined && state.status === 'giving-back') {
       if (execution.signal.aborted) return { kind: 'interrupted' };
-      state = await giveBackStep(execution, step);
+      state = await giveBackStep(execution, step, state);
       step = nextToGiveBack(state, execution.shape);
     }
   } catch (error) {
@@ -48,16 +48,19 @@ export async function giveBack<C>(execution: Execution<C>): Promise<Outcome> {
     if (error instanceof Transient) throw error;
     return await failUndo(execution, step ?? placed(state, execution.shape, 'within'), failureOf(error));
   }
-  await commit(execution, (now) =>
-    now.status === 'giving-back'
-      ? [{ type: 'writes.given-back', offForMs: Math.max(0, execution.now() - (now.writesOffSince ?? execution.now())) }]
-      : undefined,
+  await commit(
+    execution,
+    (now) =>
+      now.status === 'giving-back'
+        ? [{ type: 'writes.given-back', offForMs: Math.max(0, execution.now() - (now.writesOffSince ?? execution.now())) }]
+        : undefined,
+    state,
   );
   return { kind: 'advanced' };
 }
 
-async function giveBackStep<C>(execution: Execution<C>, id: string): Promise<RunState> {
-  const session = await openSession(execution, id);
+async function giveBackStep<C>(execution: Execution<C>, id: string, known: RunState): Promise<RunState> {
+  const session = await openSession(execution, id, known);
   const undo = execution.steps.get(id)?.undo;
   const act = typeof undo === 'function' ? undo : undo && 'ask' in undo ? undo.undo : undefined;
   await act?.(execution.clients, session.view);

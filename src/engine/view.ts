@@ -18,13 +18,13 @@ export interface Session {
   readonly spans: readonly Span[];
 }
 
-/** Opens the run's log for one execution of `step`. */
-export async function openSession(execution: Ownership, step: string): Promise<Session> {
-  let state = fold(await execution.log.read(execution.run), execution.shape);
+/** Opens the run's log for one execution of `step`. `known`: the state, where the caller has just read it. */
+export async function openSession(execution: Ownership, step: string, known?: RunState): Promise<Session> {
+  let state = known ?? fold(await execution.log.read(execution.run), execution.shape);
   const header = state.header;
   if (!header) throw new Fatal('run.unknown', `There is no run ${execution.run}.`);
   const commitAndKeep = async (decide: Decide) => {
-    const answer = await commit(execution, decide);
+    const answer = await commit(execution, decide, state);
     state = answer.state;
     return answer;
   };

@@ -85,7 +85,7 @@ async function goOn<C>(execution: Execution<C>, first: Outcome): Promise<Outcome
     const state = fold(await execution.log.read(execution.run), execution.shape);
     const move = next(state, execution.shape);
     if (state.writesOffSince === undefined || move.do !== 'execute') break;
-    const following = await executeStep(execution, move.step).catch((error: unknown) => {
+    const following = await executeStep(execution, move.step, state).catch((error: unknown) => {
       if (error instanceof Transient) return undefined;
       throw error;
     });

@@ -72,7 +72,8 @@ export async function startGiveBacks<C>(working: Working<C>): Promise<{ close():
         } else {
           tries = undefined;
           if (state.deadlineAt === undefined || !mustGiveBack(state)) return;
-          const left = await passDeadline({ log: jobs.log, shape: jobs.shape, run }, Date.now);
+          const ahead = state.deadlineAt - Date.now();
+          const left = ahead > 0 ? ahead : await passDeadline({ log: jobs.log, shape: jobs.shape, run }, Date.now);
           if (left === undefined) continue;
           if (left <= standsByBeforeMs && !standsBy) {
             standsBy = true;

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { commit } from '../engine/commit.ts';
 import { fold } from '../engine/fold.ts';
 import { advance } from './advance.ts';
@@ -6,6 +7,8 @@ import { type Owed, owedBy } from './owed.ts';
 import type { Verdict, Working } from './worker.ts';
 
 const over: Verdict = { kind: 'over' };
+/** So long a job keeps its place beside those of other runs. */
+const waitsAtMostMs = 1_000;
 
 /** One job. What the run does not owe any more is dropped; then the queues are made to agree with what it owes next. */
 export async function processJob<C>(working: Working<C>, data: Owed, signal: AbortSignal | undefined): Promise<Verdict> {
@@ -20,7 +23,7 @@ async function carryOut<C>(working: Working<C>, data: Owed, signal: AbortSignal 
   switch (data.kind) {
     case 'execute':
     case 'undo':
-      return (await isOwed(working, data)) ? await runExecution(working, data, signal) : over;
+      return await execute(working, data, signal);
     case 'due':
       return await begin(working, data);
     case 'gate-expiry':
@@ -28,6 +31,35 @@ async function carryOut<C>(working: Working<C>, data: Owed, signal: AbortSignal 
     default:
       return data satisfies never;
   }
+}
+
+/**
+ * One execution of a run at a time in this process. A job that is placed while another one goes on with the run's steps waits for its
+ * end: to be put back, read and taken up again several times a second costs an execution in the write stop the processor.
+ */
+async function execute<C>(
+  working: Working<C>,
+  data: Extract<Owed, { readonly kind: 'execute' | 'undo' }>,
+  signal: AbortSignal | undefined,
+): Promise<Verdict> {
+  const { executing } = working;
+  const other = executing.get(data.run);
+  if (other) await within(waitsAtMostMs, other);
+  if (!(await isOwed(working, data))) return over;
+  const mine = runExecution(working, data, signal);
+  if (!executing.has(data.run)) executing.set(data.run, mine);
+  try {
+    return await mine;
+  } finally {
+    if (executing.get(data.run) === mine) executing.delete(data.run);
+  }
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  const ended = work.catch(() => undefined);
+  await Promise.race([ended, pause(ms, undefined, { signal: over.signal }).catch(() => undefined)]);
+  over.abort();
 }
 
 async function isOwed<C>({ jobs }: Working<C>, data: Owed): Promise<boolean> {

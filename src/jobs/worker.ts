@@ -55,6 +55,8 @@ export interface Working<C> extends WorkerOptions<C> {
   readonly steps: ReadonlyMap<string, Step<C>>;
   readonly interrupts: Interrupts;
   readonly closing: AbortSignal;
+  /** By run: the end of the execution that this process carries out. */
+  readonly executing: Map<string, Promise<unknown>>;
 }
 
 /** What becomes of a job when its execution has ended. */
@@ -64,7 +66,14 @@ export type Verdict = { readonly kind: 'over' } | { readonly kind: 'postponed'; 
 export async function startWorker<C>(jobs: Jobs, options: WorkerOptions<C>): Promise<{ close(): Promise<void> }> {
   const closing = new AbortController();
   const interrupts = await watchForInterrupts(jobs);
-  const working: Working<C> = { ...options, jobs, interrupts, steps: stepsOf(options.runbook), closing: closing.signal };
+  const working: Working<C> = {
+    ...options,
+    jobs,
+    interrupts,
+    steps: stepsOf(options.runbook),
+    closing: closing.signal,
+    executing: new Map(),
+  };
   const reconciling = startReconciling(jobs);
   const giveBacks = await startGiveBacks(working);
   const tending = options.tending && startTending(jobs, options.tending, closing.signal);

@@ -1,5 +1,13 @@
 import { NeedsHuman } from '../errors.ts';
-import { closeMirror, connectGrants, type FencedDatabase, type FenceLedger, granteeSql, sameGrants } from './fence-ledger.ts';
+import {
+  type ConnectGrant,
+  closeMirror,
+  connectGrants,
+  type FencedDatabase,
+  type FenceLedger,
+  granteeSql,
+  sameGrants,
+} from './fence-ledger.ts';
 import { identifier } from './identifiers.ts';
 import { join, leave, notYetMemberOf } from './membership.ts';
 import type { Sql } from './types.ts';
@@ -66,7 +74,7 @@ async function notAsBefore(sql: Sql, ledger: FenceLedger): Promise<readonly Wron
   });
 }
 
-/** In one transaction: everything away, then the recorded grants, each as its grantor and after the grant that let him grant. */
+/** In one transaction: everything away, then the recorded grants, each as its grantor and after the grant that let him grant; those alike in one statement. */
 async function restoreConnect(sql: Sql, { owner, grants }: FencedDatabase, now: FencedDatabase): Promise<void> {
   const database = identifier(now.name);
   const grantees = [...new Set(now.grants.map(({ grantee }) => grantee))];
@@ -74,17 +82,27 @@ async function restoreConnect(sql: Sql, { owner, grants }: FencedDatabase, now: 
     await tx.change(`set local role ${identifier(now.owner)}`);
     if (grantees.length > 0) await tx.change(`revoke connect on database ${database} from ${grantees.map(granteeSql).join(', ')} cascade`);
     const able = new Set([owner]);
+    let acting = owner;
     let waiting = [...grants];
     while (waiting.length > 0) {
       const turn = waiting.filter(({ grantor }) => able.has(grantor));
       if (turn.length === 0) break;
-      for (const { grantor, grantee, grantable } of turn) {
-        await tx.change('reset role');
-        await tx.change(`set local role ${identifier(grantor === owner ? now.owner : grantor)}`);
-        await tx.change(`grant connect on database ${database} to ${granteeSql(grantee)}${grantable ? ' with grant option' : ''}`);
-        if (grantable && grantee !== null) able.add(grantee);
+      for (const { grantor, grantable } of turn.filter((grant, i) => turn.findIndex((other) => isAlike(other, grant)) === i)) {
+        const alike = turn.filter((grant) => isAlike(grant, { grantor, grantable }));
+        if (grantor !== acting) {
+          await tx.change('reset role');
+          await tx.change(`set local role ${identifier(grantor === owner ? now.owner : grantor)}`);
+          acting = grantor;
+        }
+        const to = alike.map(({ grantee }) => granteeSql(grantee)).join(', ');
+        await tx.change(`grant connect on database ${database} to ${to}${grantable ? ' with grant option' : ''}`);
+        if (grantable) for (const { grantee } of alike) if (grantee !== null) able.add(grantee);
       }
       waiting = waiting.filter((grant) => !turn.includes(grant));
     }
   });
+}
+
+function isAlike(left: Pick<ConnectGrant, 'grantor' | 'grantable'>, right: Pick<ConnectGrant, 'grantor' | 'grantable'>): boolean {
+  return left.grantor === right.grantor && left.grantable === right.grantable;
 }

@@ -28,9 +28,11 @@ export const switchServicesBack: Step<Needs> = {
 
   async apply(clients, run) {
     const { changes } = await changesOf(clients);
-    await run.spend('pods', async () => {
-      for (const { name, setting, value } of changes) if (value !== undefined) await clients.workloads.set(name, { [setting]: value });
-    });
+    await run.spend('pods', () =>
+      Promise.all(
+        changes.map(async ({ name, setting, value }) => value !== undefined && clients.workloads.set(name, { [setting]: value })),
+      ),
+    );
   },
 
   undo: { irreversible: 'the old instance is open: the services belong there' },

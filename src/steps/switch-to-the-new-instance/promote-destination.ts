@@ -28,14 +28,14 @@ export const promoteDestination: Step<Needs> = {
 
   async check(clients, run) {
     const { target, dataMigration, cloudSql, postgres } = clients;
-    const [job, instance] = await Promise.all([dataMigration.job(migrationJobId(run)), cloudSql.instance(target.destination)]);
+    const job = await dataMigration.job(migrationJobId(run));
     if (job?.state !== 'COMPLETED')
       return todo([
         `promote migration job ${migrationJobId(run)}: ${target.destination} becomes a stand-alone instance; this cannot be undone`,
       ]);
+    const [instance, slots] = await Promise.all([cloudSql.instance(target.destination), migrationSlots(postgres)]);
     if (instance?.instanceType !== 'CLOUD_SQL_INSTANCE' || instance.masterInstanceName)
       return waiting(`${target.destination} is not stand-alone yet`, 100);
-    const slots = await migrationSlots(postgres);
     const reading = slots.find(({ active }) => active);
     if (reading) return waiting(`slot ${reading.slot} of the source is still read from`, 50);
     const [rest, readOnly] = await Promise.all([
