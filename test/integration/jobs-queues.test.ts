@@ -1,12 +1,31 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { pause } from '../../src/engine/moves.ts';
 import { executionId } from '../../src/jobs/owed.ts';
 import { reconcile } from '../../src/jobs/reconcile.ts';
+import { cutoverSteps } from '../support/file-runbook.ts';
 import { useBenches } from '../support/use-benches.ts';
 
 const bench = useBenches();
 
 describe('queues', () => {
+  test('a job that is placed while the run is executed here waits for its end, and is not put back again and again', async () => {
+    const run = await bench({ steps: cutoverSteps, timing: { reconcileMs: 50 } });
+    for (const name of ['fence.hold', 'drained']) run.make(name);
+    await run.work();
+    await run.until((state) => state.status === 'waiting-gate', 'the gate');
+    await run.approve('U0APPROVER');
+    const held = await run.until((state) => state.current === 'fence' && run.has('fence.half'), 'the fence');
+    const { steps } = run.jobs.queues;
+    // The first one's, which went on with the following steps, and the one that is owed now.
+    await expect.poll(() => steps.getActiveCount()).toBe(2);
+    await delay(700);
+    expect((await steps.getJob(executionId(held)))?.attemptsStarted).toBe(1);
+    run.remove('fence.hold');
+    await run.until((state) => state.status === 'finished', 'the end');
+    expect(run.effects().filter((line) => line.startsWith('+fence '))).toHaveLength(1);
+  });
+
   test('what fails for a moment is tried again without anybody noticing', async () => {
     const run = await bench({ steps: [{ id: 'one' }] });
     run.make('one.transient', '4');
