@@ -66,7 +66,12 @@ async function givenBackAfterTheDeathOf(who: string, stops: ReturnType<typeof wr
   await stops.givenBack(/on the (source|destination)|deadline passed/);
   worker = other;
   const late = ((await stage.until(run, () => true, 'now')).writeStops.at(-1)?.to ?? Infinity) - deadlineAt;
-  console.log(`from the deadline until the writes are given back, killed right before it: ${who}: ${late} ms`);
+  // Undone latest first: the one before the last says that the doors are open and that everybody but the workers is asked to start.
+  const undone = (await stage.facts(run)).filter((fact) => fact.type === 'step.undone' && fact.at >= deadlineAt);
+  const parts = undone.map((fact) => `${fact.type === 'step.undone' ? fact.step : ''} ${fact.at - deadlineAt}`);
+  console.log(
+    `from the deadline until the writes are given back, killed right before it: ${who}: ${late} ms (undone: ${parts.join(', ')})`,
+  );
   expect(late).toBeLessThan(defaultTiming.leaseMs / 2);
 }
 
