@@ -22,6 +22,7 @@ export interface Deployment extends Omit<DeploymentSpec, 'replicas' | 'environme
   annotations: Record<string, string>;
   /** New whenever what the API shows of it differs, its status included. */
   version: number;
+  /** What the API showed of it when its version was made. */
   shown: string;
   readonly pods: Map<string, Pod>;
 }
@@ -57,7 +58,7 @@ export function createDeployments(options: {
   /** One count for all, as etcd's. */
   let revision = 1;
 
-  function tell(deployment: Deployment): void {
+  function noteChange(deployment: Deployment): void {
     const shown = JSON.stringify(deploymentObject({ ...deployment, version: 0 }));
     if (shown !== deployment.shown) deployment.version = revision += 1;
     deployment.shown = shown;
@@ -97,7 +98,7 @@ export function createDeployments(options: {
     process.on('exit', () => {
       deployment.pods.delete(name);
       options.ledger.ended(`${deployment.namespace}/${name}`);
-      tell(deployment);
+      noteChange(deployment);
       if (!pod.deletion) reconcile(deployment);
     });
   }
@@ -123,7 +124,7 @@ export function createDeployments(options: {
     // A rolling update: old pods go once the new ones are ready.
     const ready = current.filter((pod) => pod.ready).length;
     if (ready >= deployment.replicas) for (const pod of living) if (pod.generation !== deployment.generation) end(pod);
-    tell(deployment);
+    noteChange(deployment);
   }
 
   return {

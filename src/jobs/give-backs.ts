@@ -72,6 +72,7 @@ export async function startGiveBacks<C>(working: Working<C>): Promise<{ close():
         } else {
           tries = undefined;
           if (state.deadlineAt === undefined || !mustGiveBack(state)) return;
+          // Only one that is due is anything for the log.
           const ahead = state.deadlineAt - Date.now();
           const left = ahead > 0 ? ahead : await passDeadline({ log: jobs.log, shape: jobs.shape, run }, Date.now);
           if (left === undefined) continue;

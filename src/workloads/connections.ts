@@ -47,6 +47,11 @@ export async function connectionChanges(
   return changes;
 }
 
+/** Sets those whose value the bot sees, side by side. */
+export async function makeChanges(workloads: Workloads, changes: readonly ConnectionChange[]): Promise<void> {
+  await Promise.all(changes.map(async ({ name, setting, value }) => value !== undefined && workloads.set(name, { [setting]: value })));
+}
+
 /** `inapp-web PG_INSTANCE_CONNECTION_NAME: old → new`; where the value is unseen, the words to look for. */
 export function changeText({ name, setting, shown }: ConnectionChange, replacements: readonly Replacement[]): string {
   if (shown) return `${name} ${setting}: ${shown.from} → ${shown.to}`;

@@ -153,7 +153,7 @@ export function createKubernetes(guard: () => Promise<void>) {
     },
 
     set: (at: Deployment, settings: Readonly<Record<string, string | null>>) =>
-      change(at, `Changing ${Object.keys(settings).join(', ')} of ${at.namespace}/${at.name}`, ({ spec }) => {
+      change(at, `Changing ${Object.keys(settings).join(', ') || 'no setting'} of ${at.namespace}/${at.name}`, ({ spec }) => {
         const containers = spec?.template.spec?.containers ?? [];
         return { template: { spec: { containers: containers.map((container, index) => patchOf(container, index, settings)) } } };
       }),

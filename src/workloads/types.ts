@@ -27,6 +27,6 @@ export interface Workloads {
   scale(name: string, replicas: number): Promise<void>;
   /** Until no pod is left, or exactly `replicas` are ready; those that are ending may be left then. */
   settled(name: string, replicas: number, options: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<void>;
-  /** Changes settings, which restarts its pods unless they are so already; `null` removes one. Does not wait. */
+  /** Changes settings, which restarts its pods unless they are so already; `null` removes one. Does not wait. None at all: only what others are about to change is refused. */
   set(name: string, settings: Readonly<Record<string, string | null>>): Promise<void>;
 }

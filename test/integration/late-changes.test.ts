@@ -59,9 +59,12 @@ describe('what was checked before others changed the deployment, and sent after'
 
   test('switches nobody after the return to the source, which had found nothing to put back', async () => {
     await other.set(at, { PG: 'p:r:old' });
-    const writer = { driver: 'kubernetes', namespace: 'here', connection: 'PG', reads: false } as const;
-    const target = { workloads: { writer } } as unknown as Clients['target'];
-    const clients = { target, workloads: createWorkloads(target.workloads, async () => undefined) } as unknown as Clients;
+    const workloads: Clients['target']['workloads'] = {
+      writer: { driver: 'kubernetes', namespace: 'here', connection: 'PG', reads: false },
+    };
+    const target: Pick<Clients['target'], 'workloads'> = { workloads };
+    const known = { target: target as Clients['target'], workloads: createWorkloads(workloads, async () => undefined) };
+    const clients = known satisfies Partial<Clients> as Clients;
     const run = { recall: (key: string) => (key === 'replacements' ? [{ from: 'p:r:old', to: 'p:r:new' }] : undefined) } as RunView;
     const undo = switchServices.undo as (clients: Clients, run: RunView) => Promise<void>;
     const late = stoppedWhile(() => undo(clients, run));

@@ -3,6 +3,7 @@ import type { Clients } from '../../src/clients.ts';
 import { loadServices } from '../../src/config/load.ts';
 import { targetOf } from '../../src/config/target.ts';
 import type { RunView } from '../../src/engine/step.ts';
+import type { Postgres, Sql } from '../../src/postgres/types.ts';
 import { runbook } from '../../src/runbook.ts';
 import { stopServicesForRollback } from '../../src/steps/roll-back/stop-services-for-rollback.ts';
 import { stopWeb } from '../../src/steps/switch-to-the-new-instance/stop-web.ts';
@@ -48,7 +49,9 @@ test('taken back in the runbook’s order, everybody is asked to start before an
     },
     settled: async (name, replicas) => void did.push(`wait for ${name} ${replicas}`),
   };
-  const clients = { target, workloads, postgres: { database: async () => ({ look: async () => [] }) } } as unknown as Clients;
+  const nothing: Partial<Sql> = { look: async () => [] };
+  const postgres: Partial<Postgres> = { database: async () => nothing as Sql };
+  const clients = { target, workloads: workloads as Workloads, postgres: postgres as Postgres } satisfies Partial<Clients> as Clients;
   const run = { recall: (key: string) => (key === 'replicas' ? before : undefined) } as RunView;
   const order = runbook.flatMap(({ steps }) => steps).filter((step) => step === stopWeb || step === stopWorkers);
   for (const { undo } of order.toReversed()) await (undo as (clients: Clients, run: RunView) => Promise<void>)(clients, run);

@@ -1,7 +1,7 @@
 import type { Clients } from '../../clients.ts';
 import { done, type Step, task, todo } from '../../engine/step.ts';
 import { instanceNames } from '../../gcp/instance-names.ts';
-import { changeText, connectionChanges, replacementsOf } from '../../workloads/connections.ts';
+import { changeText, connectionChanges, makeChanges, replacementsOf } from '../../workloads/connections.ts';
 
 type Needs = Pick<Clients, 'target' | 'workloads' | 'cloudSql'>;
 
@@ -28,11 +28,7 @@ export const switchServicesBack: Step<Needs> = {
 
   async apply(clients, run) {
     const { changes } = await changesOf(clients);
-    await run.spend('pods', () =>
-      Promise.all(
-        changes.map(async ({ name, setting, value }) => value !== undefined && clients.workloads.set(name, { [setting]: value })),
-      ),
-    );
+    await run.spend('pods', () => makeChanges(clients.workloads, changes));
   },
 
   undo: { irreversible: 'the old instance is open: the services belong there' },

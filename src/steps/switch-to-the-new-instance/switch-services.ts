@@ -1,7 +1,7 @@
 import type { Clients } from '../../clients.ts';
 import { done, type Step, task, todo } from '../../engine/step.ts';
 import { instanceNames } from '../../gcp/instance-names.ts';
-import { changeText, connectionChanges, replacementsOf } from '../../workloads/connections.ts';
+import { changeText, connectionChanges, makeChanges, replacementsOf } from '../../workloads/connections.ts';
 import { tellByHand } from '../../workloads/replicas.ts';
 import { type Replacement, reversed } from '../../workloads/settings.ts';
 
@@ -32,11 +32,7 @@ export const switchServices: Step<Needs> = {
     const replacements = await wanted(clients);
     await run.record('replacements', replacements);
     const changes = await connectionChanges(clients.workloads, clients.target.workloads, replacements);
-    await run.spend('pods', () =>
-      Promise.all(
-        changes.map(async ({ name, setting, value }) => value !== undefined && clients.workloads.set(name, { [setting]: value })),
-      ),
-    );
+    await run.spend('pods', () => makeChanges(clients.workloads, changes));
   },
 
   async undo(clients, run) {
