@@ -1,8 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { Ledger } from '../pods/ledger.ts';
-import type { PodKind, PodMessage, PodSettings } from '../pods/messages.ts';
+import type { PodKind, PodMessage } from '../pods/messages.ts';
 import { deploymentObject } from './objects.ts';
+import { createWarmPods } from './warm-pods.ts';
 
 export interface DeploymentSpec {
   readonly namespace: string;
@@ -55,6 +56,7 @@ export function createDeployments(options: {
 }) {
   const deployments = new Map<string, Deployment>();
   const changed = new Set<() => void>();
+  const warm = createWarmPods(options.podEntry);
   /** One count for all, as etcd's. */
   let revision = 1;
 
@@ -67,23 +69,19 @@ export function createDeployments(options: {
 
   function start(deployment: Deployment): void {
     const name = `${deployment.name}-${randomBytes(3).toString('hex')}`;
-    const { host, port } = options.resolve(deployment.environment);
-    const settings: PodSettings = {
-      POD_NAME: name,
-      POD_KIND: deployment.kind,
-      POD_HOST: host,
-      POD_PORT: String(port),
-      POD_USER: deployment.user,
-      POD_PASSWORD: deployment.password,
-      POD_DATABASE: deployment.database,
-      POD_FLIPPER: options.flipper(),
-      POD_PAUSE: String(deployment.pauseMs),
+    const { kind, user, password, database, pauseMs } = deployment;
+    const settings = {
+      name,
+      kind,
+      ...options.resolve(deployment.environment),
+      user,
+      password,
+      database,
+      flipper: options.flipper(),
+      pauseMs,
     };
-    const process = fork(options.podEntry, [], {
-      env: { PATH: globalThis.process.env['PATH'], ...deployment.environment, ...settings },
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      execArgv: [],
-    });
+    const process = warm.take(settings);
+    warm.fillUpTo([...deployments.values()].reduce((sum, { replicas }) => sum + replicas, 0));
     const pod: Pod = { process, generation: deployment.generation, ready: false, phase: 'Pending', deletion: undefined, lost: false };
     deployment.pods.set(name, pod);
     process.on('message', (message: PodMessage) => {
@@ -163,6 +161,7 @@ export function createDeployments(options: {
       return () => changed.delete(hear);
     },
     async close(): Promise<void> {
+      warm.close();
       const pods = [...deployments.values()].flatMap((deployment) => {
         deployment.replicas = 0;
         return [...deployment.pods.values()];

@@ -73,7 +73,7 @@ async function swapPriorities(client: Client): Promise<void> {
 
 /** However fast its pod writes: every audience is a table more. */
 const audienceEveryMs = 4_000;
-let audienceDueAt = Date.now() + audienceEveryMs / 2;
+let audienceDueAt: number | undefined;
 
 async function web(acting: Acting): Promise<PodMessage> {
   const message = await acknowledged(acting, async () => {
@@ -84,6 +84,7 @@ async function web(acting: Acting): Promise<PodMessage> {
         anyCampaign(),
       ]);
   });
+  audienceDueAt ??= Date.now() + audienceEveryMs / 2;
   if (Date.now() >= audienceDueAt) {
     audienceDueAt = Date.now() + audienceEveryMs;
     await requestAudience(acting);

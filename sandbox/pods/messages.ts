@@ -15,17 +15,17 @@ export type PodMessage =
 
 export type PodKind = 'web' | 'worker' | 'reader' | 'partitions' | 'adhoc';
 
-/** A pod's settings besides the deployment's own environment. */
+/** What a pod's process is told first: who it is. */
 export interface PodSettings {
-  readonly POD_NAME: string;
-  readonly POD_KIND: PodKind;
-  readonly POD_HOST: string;
-  readonly POD_PORT: string;
-  readonly POD_USER: string;
-  readonly POD_PASSWORD: string;
-  readonly POD_DATABASE: string;
+  readonly name: string;
+  readonly kind: PodKind;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
   /** Where the feature flags are asked for. */
-  readonly POD_FLIPPER: string;
-  /** Between two writes, in milliseconds. */
-  readonly POD_PAUSE: string;
+  readonly flipper: string;
+  /** Between two writes. */
+  readonly pauseMs: number;
 }

@@ -1,22 +1,15 @@
 // One pod: a real process with a connection of its own. It ends by SIGTERM after the write that is under way.
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import pg from 'pg';
 import { type Act, acts } from './acts.ts';
-import type { PodKind, PodMessage } from './messages.ts';
+import type { PodMessage, PodSettings } from './messages.ts';
 
 /** Doubled from refusal to refusal, as drivers do; from the least again once connected. */
 const reconnectMs = { least: 20, most: 320 };
 const answerMs = 5_000;
 
-function setting(name: string): string {
-  const value = process.env[name];
-  if (value === undefined) throw new Error(`the pod has no setting ${name}`);
-  return value;
-}
-
-const kind = setting('POD_KIND') as PodKind;
-const server = setting('POD_HOST');
-const everyMs = Number(setting('POD_PAUSE'));
 let ending = false;
 let sequence = 0;
 
@@ -25,14 +18,14 @@ function tell(message: PodMessage): void {
   process.send?.(message, undefined, undefined, () => undefined);
 }
 
-async function connect(): Promise<pg.Client> {
+async function connect({ name, kind, host, port, user, password, database }: PodSettings): Promise<pg.Client> {
   const client = new pg.Client({
-    host: server,
-    port: Number(setting('POD_PORT')),
-    user: setting('POD_USER'),
-    password: setting('POD_PASSWORD'),
-    database: setting('POD_DATABASE'),
-    application_name: kind === 'adhoc' ? 'adhoc' : setting('POD_NAME'),
+    host,
+    port,
+    user,
+    password,
+    database,
+    application_name: kind === 'adhoc' ? 'adhoc' : name,
     ssl: { rejectUnauthorized: false },
     connectionTimeoutMillis: answerMs,
     query_timeout: answerMs,
@@ -40,26 +33,24 @@ async function connect(): Promise<pg.Client> {
   // A session that the server ends must not end the pod: the next write reconnects.
   client.on('error', () => {});
   await client.connect();
-  tell({ type: 'connected', at: Date.now(), server });
+  tell({ type: 'connected', at: Date.now(), server: host });
   return client;
 }
 
-async function flag(name: string): Promise<boolean> {
-  const answer = await fetch(`${setting('POD_FLIPPER')}/${name}`);
-  return (await answer.text()) === 'on';
-}
-
-async function live(act: Act): Promise<void> {
+async function live(settings: PodSettings): Promise<void> {
+  const { name: pod, host: server, pauseMs } = settings;
+  const act: Act = acts[settings.kind];
+  const flag = async (name: string) => (await (await fetch(`${settings.flipper}/${name}`)).text()) === 'on';
   let client: pg.Client | undefined;
   let reconnectAfterMs = reconnectMs.least;
   while (!ending) {
     try {
-      client ??= await connect();
+      client ??= await connect(settings);
       reconnectAfterMs = reconnectMs.least;
       sequence += 1;
-      const message = await act({ client, pod: setting('POD_NAME'), sequence, server, flag });
+      const message = await act({ client, pod, sequence, server, flag });
       if (message) tell(message);
-      await pause(everyMs);
+      await pause(pauseMs);
     } catch (error) {
       tell({ type: 'failed', at: Date.now(), server, error: error instanceof Error ? error.message : String(error) });
       await client?.end().catch(() => {});
@@ -78,5 +69,8 @@ process.on('SIGTERM', () => {
 process.on('SIGINT', () => {});
 // The supervisor is gone: nobody counts any more.
 process.on('disconnect', () => process.exit(0));
-await live(acts[kind]);
+// The first TLS connection of a process reads every root certificate: done while nobody waits for it.
+createSecureContext();
+const [settings] = (await once(process, 'message')) as [PodSettings];
+await live(settings);
 process.exit(0);

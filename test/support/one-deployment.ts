@@ -9,8 +9,10 @@ const token = 'a-token';
 const pod = `
 process.on('SIGTERM', () => process.exit(0));
 process.on('disconnect', () => process.exit(0));
-process.send({ type: 'connected', at: Date.now(), server: 'nowhere' });
-setInterval(() => process.send({ type: 'read', at: Date.now(), server: 'nowhere' }), 10);`;
+process.once('message', () => {
+  process.send({ type: 'connected', at: Date.now(), server: 'nowhere' });
+  setInterval(() => process.send({ type: 'read', at: Date.now(), server: 'nowhere' }), 10);
+});`;
 
 /** The API with one deployment (`here/writer`, two pods that end at SIGTERM), and KUBECONFIG says so until it is closed. */
 export async function openOneDeployment() {
