@@ -37,7 +37,7 @@ export async function promote(google: Google, job: JobState): Promise<void> {
       }),
     );
   } finally {
-    await Promise.all([...sources.values()].map((source) => source.end().catch(() => undefined)));
+    for (const source of sources.values()) google.background(source.end().catch(() => undefined));
   }
   job.subscriptions.clear();
   ends.instance.instanceType = 'CLOUD_SQL_INSTANCE';
@@ -65,18 +65,17 @@ async function promoteDatabase(
         last ?? start,
         last !== null,
       ]);
-    const subscriptions = job.subscriptions.get(database) ?? [];
-    await endWorkers(source, client, subscriptions);
-    for (const subscription of subscriptions) await client.query('select pglogical.drop_subscription($1, true)', [subscription]);
+    await dropSubscriptions(source, client, job.subscriptions.get(database) ?? []);
     await client.query('select pglogical.drop_node($1, true)', [`${jobId(job)}_destination`]);
   });
 }
 
 /**
- * Ends the subscriptions' workers and waits until nobody reads from their slots any more. A drop that finds its worker alive
- * looks for its end once a second, whatever there is to do; and a slot that is read from it cannot drop.
+ * What `pglogical.drop_subscription` does (2.4: its rows, its slot on the source, its origin; a slot that cannot be dropped
+ * stays behind), for all at once and with the session that is there: for each it makes a new connection to the source and,
+ * where it finds the worker alive, looks for its end once a second.
  */
-async function endWorkers(source: Client, client: Client, subscriptions: readonly string[]): Promise<void> {
+async function dropSubscriptions(source: Client, client: Client, subscriptions: readonly string[]): Promise<void> {
   for (const one of subscriptions) await client.query('select pglogical.alter_subscription_disable($1, true)', [one]);
   const slots = await client.query('select sub_slot_name::text as slot from pglogical.subscription where sub_name = any ($1)', [
     subscriptions,
@@ -85,9 +84,18 @@ async function endWorkers(source: Client, client: Client, subscriptions: readonl
   const until = Date.now() + 10_000;
   while (Date.now() < until) {
     const reading = await source.query('select from pg_replication_slots where slot_name = any ($1) and active', [names]);
-    if (reading.rowCount === 0) return;
+    if (reading.rowCount === 0) break;
     await pause(10);
   }
+  await source
+    .query('select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = any ($1)', [names])
+    .catch(() => undefined);
+  await client.query(
+    `with gone as (delete from pglogical.subscription where sub_name = any ($1) returning sub_id, sub_slot_name),
+          state as (delete from pglogical.local_sync_status where sync_subid in (select sub_id from gone))
+     select pg_replication_origin_drop(roname) from pg_replication_origin where roname in (select sub_slot_name::text from gone)`,
+    [subscriptions],
+  );
 }
 
 /** Enables or disables every subscription; disabled slots stay on the source and hold its WAL. */
