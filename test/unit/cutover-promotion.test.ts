@@ -20,6 +20,8 @@ interface Case {
   readonly recordedDone?: boolean;
   readonly pitr?: 'after' | 'inside-write-stop';
   readonly patchFails?: boolean;
+  /** The bot has not called it: the deadline still runs. */
+  readonly deadlineAt?: number;
 }
 const following: MigrationJob = { state: 'RUNNING', phase: 'CDC' };
 const completed: MigrationJob = { state: 'COMPLETED' };
@@ -35,15 +37,17 @@ async function promote({
   recordedDone = false,
   pitr = 'after',
   patchFails = false,
-}: Case): Promise<{ readonly did: readonly string[]; readonly error: unknown }> {
+  deadlineAt,
+}: Case): Promise<{ readonly did: readonly string[]; readonly looksBefore: number; readonly error: unknown }> {
   const did: string[] = [];
   let read = 0;
+  let looksBefore = 0;
   const slot = { slot: 's', database: 'inapp', active: true, wal_status: 'reserved', retained: '0', lag: '0' };
   const sql = {
     look: async (text: string) => (text.includes('pglogical_output') ? Array.from({ length: slots }, () => slot) : []),
   } as Partial<Sql> as Sql;
   const clients = {
-    target: { databases: {}, destination: 'new', secrets: {}, cutover: { pitr } },
+    target: { databases: {}, workloads: {}, destination: 'new', secrets: {}, cutover: { pitr } },
     cloudSql: {
       instance: async () => ({ settings: { settingsVersion: '3' } }),
       patchInstance: async () => {
@@ -60,6 +64,7 @@ async function promote({
       runningOperations: async () =>
         running !== undefined && did.includes('called') ? [{ name: running, metadata: { verb: 'promote' } }] : [],
       promote: async () => {
+        looksBefore = read;
         did.push('called');
         if (refusal) throw refusal;
         return 'operation-1';
@@ -75,19 +80,30 @@ async function promote({
       return claim;
     },
     promotionRefused: async () => void did.push('refused'),
+    deadlineAt,
   };
   if (recorded !== undefined) await run.record('operation', recorded);
   try {
     await promoteDestination.apply?.(clients, run);
-    return { did, error: undefined };
+    return { did, looksBefore, error: undefined };
   } catch (error) {
-    return { did, error };
+    return { did, looksBefore, error };
   }
 }
 
 describe('the promotion', () => {
   it('is claimed before it is called', async () => {
-    expect(await promote({ jobs: [following] })).toEqual({ did: ['claimed', 'called', 'waited for operation-1'], error: undefined });
+    const { did, error } = await promote({ jobs: [following] });
+    expect({ did, error }).toEqual({ did: ['claimed', 'called', 'waited for operation-1'], error: undefined });
+  });
+  it('is called at once where the bot cannot have called it before: the writes are off', async () => {
+    expect((await promote({ jobs: [following], deadlineAt: 1 })).looksBefore).toBe(0);
+    expect((await promote({ jobs: [following] })).looksBefore).toBe(1);
+  });
+  it('of somebody else is adopted from the refusal', async () => {
+    const refusal = new NeedsHuman('gcp.failed-precondition', 'it is COMPLETED', { remedy: '' });
+    const { did, error } = await promote({ jobs: [completed], refusal, deadlineAt: 1 });
+    expect({ did, error }).toEqual({ did: ['claimed', 'called'], error: undefined });
   });
   it('is not called where the writes are being given back', async () => {
     const { did, error } = await promote({ claim: false, jobs: [following] });

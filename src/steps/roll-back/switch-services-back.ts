@@ -35,6 +35,7 @@ export const switchServicesBack: Step<Needs> = {
 };
 
 async function changesOf({ target, workloads, cloudSql }: Needs) {
-  const replacements = replacementsOf(await instanceNames(cloudSql, target.destination), await instanceNames(cloudSql, target.source));
+  const names = await Promise.all([instanceNames(cloudSql, target.destination), instanceNames(cloudSql, target.source)]);
+  const replacements = replacementsOf(...names);
   return { replacements, changes: await connectionChanges(workloads, target.workloads, replacements) };
 }

@@ -51,7 +51,8 @@ export const promoteDestination: Step<Needs> = {
 
   async apply(clients, run) {
     // Once it was called there is no deadline any more, and nothing of this may stop what is under way.
-    if (run.deadlineAt !== undefined) {
+    const calledBefore = run.deadlineAt === undefined;
+    if (!calledBefore) {
       const { target, workloads } = clients;
       await run.spend('pods', () => stillStopped(workloads, [...stopped(target, 'first'), ...stopped(target, 'rest')], run.signal));
     }
@@ -65,7 +66,7 @@ export const promoteDestination: Step<Needs> = {
       );
     const forgotten = forgetProof(clients, run);
     forgotten.catch(() => undefined);
-    await run.spend('google', () => promote(clients, run));
+    await run.spend('google', () => promote(clients, run, calledBefore));
     const databases = Object.keys(clients.target.databases);
     // The promotion writes the sequences itself, to the source's values without headroom.
     const look = await run.spend('sequences', () =>
@@ -100,8 +101,8 @@ async function forgetProof(clients: Needs, run: RunView): Promise<void> {
     }
 }
 
-/** Adopts a promotion that is under way or done; else calls it. */
-async function promote({ dataMigration, postgres }: Needs, run: RunView): Promise<void> {
+/** Adopts a promotion that is under way or done; else calls it: at once where the bot has not, whoever else did is in Google's refusal. */
+async function promote({ dataMigration, postgres }: Needs, run: RunView, calledBefore: boolean): Promise<void> {
   const id = migrationJobId(run);
   const wait = { signal: run.signal, timeoutMs: promotesWithinMs, everyMs: 500 };
   const underWay = async () => {
@@ -110,7 +111,7 @@ async function promote({ dataMigration, postgres }: Needs, run: RunView): Promis
     if (recorded !== undefined && !(await dataMigration.operation(recorded)).done) return recorded;
     return (await dataMigration.runningOperations(id)).find(({ metadata }) => metadata?.['verb'] === 'promote')?.name ?? undefined;
   };
-  const [job, adopted] = await Promise.all([dataMigration.job(id), underWay()]);
+  const [job, adopted] = calledBefore ? await Promise.all([dataMigration.job(id), underWay()]) : [];
   if (job?.state === 'COMPLETED') return;
   let operation = adopted;
   if (operation === undefined && job?.phase !== 'PROMOTE_IN_PROGRESS') {

@@ -15,7 +15,8 @@ export const switchServices: Step<Needs> = {
   writeStop: 'after-promotion',
 
   async check(clients, run) {
-    const replacements = await wanted(clients);
+    // By this step's own record once it is there: what an instance is called is asked for once.
+    const replacements = run.recall<readonly Replacement[]>('replacements') ?? (await wanted(clients));
     const changes = await connectionChanges(clients.workloads, clients.target.workloads, replacements);
     const driven = changes.filter(({ value }) => value !== undefined);
     if (driven.length > 0) return todo(driven.map((change) => changeText(change, replacements)));
