@@ -82,9 +82,9 @@ export function createProofKeeper(open: OpenClients) {
   }
 
   return {
-    async keep(begun: Begun, mayTake: boolean): Promise<Proved | undefined> {
+    async keep(begun: Begun, writing: boolean): Promise<Proved | undefined> {
       const { header } = begun;
-      if (!held.has(header.uid) && !mayTake) return undefined;
+      if (!held.has(header.uid) && !writing) return undefined;
       let now: Held;
       try {
         now = await hold(header, begun);
@@ -98,7 +98,7 @@ export function createProofKeeper(open: OpenClients) {
         return undefined;
       }
       try {
-        await Promise.all([...now.proofs.values()].map((proof) => proof.round()));
+        await Promise.all([...now.proofs.values()].map((proof) => proof.round(writing)));
         return provedOf(now, begun, await slotsOf(now, begun));
       } catch (error) {
         await release(header.uid);

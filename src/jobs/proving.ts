@@ -12,10 +12,10 @@ export interface Proved extends Omit<ProofKept, 'since'> {
 export interface Proving {
   readonly begunBy: BegunBy;
   /**
-   * One round. `mayTake`: this process may begin to keep it. Gives undefined where another process keeps it. Errors: what came in between;
-   * the next round begins anew.
+   * One round. `writing`: false in the write stop, where the step that needs the proof takes it to its own process: no other begins to keep it.
+   * Gives undefined where another process keeps it. Errors: what came in between; the next round begins anew.
    */
-  keep(begun: Begun, mayTake: boolean): Promise<Proved | undefined>;
+  keep(begun: Begun, writing: boolean): Promise<Proved | undefined>;
   /** Nothing of these runs (by uid) is to be kept in this process any more. */
   keepOnly(uids: ReadonlySet<string>): Promise<void>;
 }
@@ -30,14 +30,14 @@ export function startProving(jobs: Jobs, proving: Proving): { close(): Promise<v
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
-  async function round(run: string, begun: Begun, mayTake: boolean): Promise<void> {
+  async function round(run: string, begun: Begun, writing: boolean): Promise<void> {
     const say = async (text: string, problem?: string) => {
       if (Date.now() - (told.get(run) ?? 0) < jobs.timing.proofLookMs) return;
       told.set(run, Date.now());
       await jobs.log.setProof(run, { at: Date.now(), since: begun.since, text, ...(problem === undefined ? {} : { problem }) });
     };
     try {
-      const proved = await proving.keep(begun, mayTake);
+      const proved = await proving.keep(begun, writing);
       if (!proved) return;
       await say(proved.text);
       // The log is read again only for news.
@@ -59,7 +59,6 @@ export function startProving(jobs: Jobs, proving: Proving): { close(): Promise<v
       if (!begun) continue;
       kept.add(begun.header.uid);
       if (rounds.has(run)) continue;
-      // In the write stop the step that needs the proof takes it to its own process.
       const ended = round(run, begun, state.writesOffSince === undefined).finally(() => rounds.delete(run));
       rounds.set(run, ended);
     }

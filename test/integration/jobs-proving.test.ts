@@ -28,8 +28,8 @@ const begun: readonly FactBody[] = [
 const done: FactBody = { type: 'step.done', step: 'compare', evidence: 'equal', changed: true };
 
 /** One run, and one process that keeps its proof; `keep` is the world. */
-async function opened(keep: (begun: Begun, mayTake: boolean) => Promise<Proved | undefined>) {
-  const asked: { readonly since: number; readonly mayTake: boolean; readonly prints: unknown }[] = [];
+async function opened(keep: (begun: Begun, writing: boolean) => Promise<Proved | undefined>) {
+  const asked: { readonly since: number; readonly writing: boolean; readonly prints: unknown }[] = [];
   const errors: string[] = [];
   const jobs = connectJobs({
     redisUrl: redis.url,
@@ -55,9 +55,9 @@ async function opened(keep: (begun: Begun, mayTake: boolean) => Promise<Proved |
   let looks = 0;
   const proving = startProving(jobs, {
     begunBy: { upgrade: 'compare' },
-    async keep(one, mayTake) {
-      asked.push({ since: one.since, mayTake, prints: one.prints });
-      return keep(one, mayTake);
+    async keep(one, writing) {
+      asked.push({ since: one.since, writing, prints: one.prints });
+      return keep(one, writing);
     },
     async keepOnly(uids) {
       kept = [...uids];
@@ -96,7 +96,7 @@ describe('the proof of a run', () => {
     expect(await world.news()).toEqual([]);
     expect(world.kept()).toEqual(['abcd1234']);
     await world.append({ type: 'deadline.set', dueAt: Date.now() + 60_000 });
-    await expect.poll(() => world.asked.at(-1)?.mayTake, { timeout: 5_000 }).toBe(false);
+    await expect.poll(() => world.asked.at(-1)?.writing, { timeout: 5_000 }).toBe(false);
     await world.append({ type: 'promotion.called' });
     await expect.poll(() => world.kept(), { timeout: 5_000 }).toEqual([]);
     // The last look began before the promotion was called; those behind it ask for nothing.

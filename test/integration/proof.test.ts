@@ -75,6 +75,27 @@ describe('what no feed names', () => {
     expect((await settled(now)).whole).toEqual(['public.journal']);
   });
 
+  test('in the write stop no round begins to compare one: settling does it in less', async () => {
+    const now = await begun();
+    const changed = async () => {
+      await world.on('destination', 'vacuum full toggle');
+      // Settling looks at the tables; broken off behind that it leaves them to the rounds.
+      await expect(now.settle(AbortSignal.timeout(0))).rejects.toThrow();
+      expect(now.state.whole).toEqual(['public.toggle']);
+    };
+    await changed();
+    const began = Date.now();
+    await vi.waitFor(async () => {
+      await now.round();
+      expect(now.state.whole).toEqual([]);
+    });
+    const tookMs = Date.now() - began;
+    await changed();
+    for (const until = Date.now() + 3 * tookMs; Date.now() < until; ) await now.round(false);
+    expect(now.state.whole).toEqual(['public.toggle']);
+    expect(await settled(now)).toMatchObject({ tables: 1, whole: ['public.journal'] });
+  });
+
   test('a new table leaves the tables of its bucket proved, also for whoever takes over', async () => {
     const now = await begun();
     const name = Array.from({ length: 20_000 }, (_, n) => `made_${n}`).find(

@@ -141,16 +141,20 @@ export class DatabaseProof {
     };
   }
 
-  /** Reads what is open once and confirms what is proved; `settle` breaks it off. Errors: the feed's end, those of the sessions. */
-  round(): Promise<void> {
+  /**
+   * Reads what is open once and confirms what is proved; `settle` breaks it off. `writing`: false in the write stop, where nothing begins that
+   * `settle` does in less. Errors: the feed's end, those of the sessions.
+   */
+  round(writing = true): Promise<void> {
+    if (!writing) this.whole.rest();
     return this.exclusively((signal) =>
-      this.readOpen(signal).catch((error: unknown) => {
+      this.readOpen(writing, signal).catch((error: unknown) => {
         if (!signal.aborted || this.closing.signal.aborted) throw error;
       }),
     );
   }
 
-  private async readOpen(signal: AbortSignal): Promise<void> {
+  private async readOpen(writing: boolean, signal: AbortSignal): Promise<void> {
     const began = Date.now();
     this.feeds?.refuseEnded();
     for (const shown of this.open.openTables.byKey) {
@@ -160,7 +164,7 @@ export class DatabaseProof {
     }
     await this.judge(signal);
     await this.lookAtTables();
-    void this.whole.compare();
+    if (writing) void this.whole.compare();
     this.feeds?.confirm(this.open);
     const { throttle } = this.request;
     const restMs = ((Date.now() - began) * (100 - throttle)) / throttle;

@@ -23,6 +23,7 @@ const smallBytes = 8_000_000;
 export class WholeTables {
   private readonly parts: Parts;
   private running: Promise<void> | undefined;
+  private resting = false;
 
   constructor(parts: Parts) {
     this.parts = parts;
@@ -36,6 +37,7 @@ export class WholeTables {
 
   /** One after the other, on sessions of their own: the rounds go on meanwhile. What fails is left, and tried again by the next call. */
   compare(): Promise<void> {
+    this.resting = false;
     if (this.left.length === 0) return Promise.resolve();
     this.running ??= this.compareEach()
       .catch(() => undefined)
@@ -45,9 +47,15 @@ export class WholeTables {
     return this.running;
   }
 
+  /** Begins with no table more: in the write stop that would be in the way of what everybody waits for. */
+  rest(): void {
+    this.resting = true;
+  }
+
   private async compareEach(): Promise<void> {
     const { open, tables, differing } = this.parts;
     for (const shown of this.left) {
+      if (this.resting) return;
       const whole = open.wholeOf(shown);
       const { asOf } = tables;
       if (!tables.covered(shown)) open.forget(shown);
