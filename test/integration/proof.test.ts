@@ -1,42 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { bucketOf } from '../../src/validator/proof/covered.ts';
-import type { DatabaseProof } from '../../src/validator/proof/database-proof.ts';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { proofIn } from '../support/proof-world.ts';
 import { openMovingWorld, underLoad } from '../support/validator-moving.ts';
 import type { ClusterWorld } from '../support/validator-world.ts';
 
 let world: ClusterWorld;
 let proofs: ReturnType<typeof proofIn>;
-let proof: DatabaseProof | undefined;
-const never = new AbortController().signal;
 
 beforeAll(async () => {
   world = await openMovingWorld();
   proofs = proofIn(world);
 });
-afterEach(async () => {
-  await proof?.close();
-  proof = undefined;
-  await proofs.drop();
-});
+afterEach(() => proofs?.end());
 afterAll(() => world?.close());
 
-async function begun(): Promise<DatabaseProof> {
-  const prints = await proofs.begin();
-  const verdict = await world.compare({
-    live: true,
-    sequences: false,
-    parts: 'rows',
-    tables: ['public.account', 'public.toggle', 'public.token'],
-  });
-  expect(verdict.equal).toBe(true);
-  proof = await proofs.open(prints);
-  return proof;
-}
-const settled = async (of: DatabaseProof) => {
-  await proofs.drain();
-  return of.settle(never);
-};
 const slot = async (side: 'source' | 'destination') => {
   const [row] = await world.on(
     side,
@@ -45,120 +21,8 @@ const slot = async (side: 'source' | 'destination') => {
   return { pid: Number(row?.['pid']), confirmed: String(row?.['confirmed']) };
 };
 
-describe('what no feed names', () => {
-  test('TRUNCATE, a rewrite and a table that is new on both sides are compared as a whole', async () => {
-    const now = await begun();
-    await world.on('destination', 'truncate toggle', `alter table token alter n type int using n + 1`);
-    for (const side of ['source', 'destination'] as const) await world.on(side, 'create table made (id int primary key, v text)');
-    await world.on('source', `insert into made values (1, 'only here')`);
-    const { whole, unequal } = await settled(now);
-    expect(unequal).toEqual([]);
-    expect(whole).toEqual(expect.arrayContaining(['public.made', 'public.toggle', 'public.token']));
-    await world.on('destination', `alter table token alter n type int using n - 1`, 'drop table made');
-    await world.on('source', 'drop table made', `select pglogical.alter_replication_set('one')`);
-    const rows = await world.on('source', 'select id, v from toggle order by id');
-    for (const { id, v } of rows) await world.on('destination', `insert into toggle values (${id}, '${v}')`);
-  });
-
-  test('once such a table was compared, while changes flow, it is proved again and its print is kept', async () => {
-    const now = await begun();
-    const before = now.state.prints;
-    await world.on('destination', 'vacuum full toggle');
-    await vi.waitFor(
-      async () => {
-        await now.round();
-        expect(now.state.prints).not.toEqual(before);
-        expect(now.state.whole).toEqual([]);
-      },
-      { timeout: 20_000, interval: 300 },
-    );
-    expect((await settled(now)).whole).toEqual(['public.journal']);
-  });
-
-  test('in the write stop no round begins to compare one: settling does it in less', async () => {
-    const now = await begun();
-    const changed = async () => {
-      await world.on('destination', 'vacuum full toggle');
-      // Settling looks at the tables; broken off behind that it leaves them to the rounds.
-      await expect(now.settle(AbortSignal.timeout(0))).rejects.toThrow();
-      expect(now.state.whole).toEqual(['public.toggle']);
-    };
-    await changed();
-    const began = Date.now();
-    await vi.waitFor(async () => {
-      await now.round();
-      expect(now.state.whole).toEqual([]);
-    });
-    const tookMs = Date.now() - began;
-    await changed();
-    for (const until = Date.now() + 3 * tookMs; Date.now() < until; ) await now.round(false);
-    expect(now.state.whole).toEqual(['public.toggle']);
-    expect(await settled(now)).toMatchObject({ tables: 1, whole: ['public.journal'] });
-  });
-
-  test('a new table leaves the tables of its bucket proved, also for whoever takes over', async () => {
-    const now = await begun();
-    const name = Array.from({ length: 20_000 }, (_, n) => `made_${n}`).find(
-      (one) => bucketOf(`public.${one}`) === bucketOf('public.account'),
-    );
-    for (const side of ['source', 'destination'] as const) await world.on(side, `create table ${name} (id int primary key)`);
-    await world.on('source', `insert into ${name} values (1)`);
-    const { whole } = await settled(now);
-    expect(whole).toEqual(['public.journal', `public.${name}`]);
-    const { prints } = now.state;
-    await now.close();
-    proof = await proofs.open(prints);
-    expect(proof.state.whole).toEqual([`public.${name}`]);
-    await proof.close();
-    await world.on('destination', 'vacuum full account');
-    proof = await proofs.open(prints);
-    expect(proof.state.whole).toEqual(['public.account', `public.${name}`]);
-    for (const side of ['source', 'destination'] as const) await world.on(side, `drop table ${name}`);
-  });
-
-  test('a table that had no key for a while, in which its changes named no row, is compared as a whole', async () => {
-    const now = await begun();
-    await world.on('destination', 'alter table toggle drop constraint toggle_pkey');
-    expect((await settled(now)).whole).toContain('public.toggle');
-    await world.on('destination', `update toggle set v = 'X' where id = 5`);
-    await settled(now);
-    await world.on('destination', 'alter table toggle add primary key (id)');
-    const { unequal, whole } = await settled(now);
-    expect([...unequal, ...whole]).toContain('public.toggle');
-    const [row] = await world.on('source', 'select v from toggle where id = 5');
-    await world.on('destination', `update toggle set v = '${row?.['v']}' where id = 5`);
-  });
-
-  test('small ones are compared by the settling itself, a large one and one that differs are left', async () => {
-    const now = await begun();
-    await world.on('destination', 'vacuum full toggle');
-    for (const side of ['source', 'destination'] as const) {
-      await world.on(side, 'create table made (id int primary key, v text)', 'create table other (id int primary key, v text)');
-      await world.on(side, `insert into made select n, 'row ' || n from generate_series(1, 1000) n`);
-      await world.on(
-        side,
-        'create table large (id int primary key, v text)',
-        `insert into large select n, (select string_agg(md5(n || ' ' || i), '') from generate_series(1, 50) i) from generate_series(1, 6000) n`,
-      );
-    }
-    await world.on('source', `insert into other values (1, 'only here')`);
-    const { tables, whole } = await settled(now);
-    expect(tables).toBe(2);
-    expect(whole).toEqual(['public.journal', 'public.large', 'public.other']);
-    for (const side of ['source', 'destination'] as const) await world.on(side, 'drop table made, other, large');
-  });
-
-  test('a table without a key, and one that is not logged, are left to a comparison', async () => {
-    for (const side of ['source', 'destination'] as const) await world.on(side, 'create unlogged table fleeting (id int primary key)');
-    const now = await begun();
-    expect(now.state.uncovered).toEqual(['public.fleeting', 'public.journal']);
-    expect((await settled(now)).whole).toEqual(['public.fleeting', 'public.journal']);
-    for (const side of ['source', 'destination'] as const) await world.on(side, 'drop table fleeting');
-  });
-});
-
 test('who writes to the destination beside the replication is named by the table; the replication is not', async () => {
-  const now = await begun();
+  const now = await proofs.begun();
   await world.on('source', `update account set note = 'replicated' where id = 90001`);
   await proofs.drain();
   await vi.waitFor(async () => {
@@ -172,11 +36,11 @@ test('who writes to the destination beside the replication is named by the table
     expect(now.state.writtenTo).toEqual(['public.token']);
   });
   // It was written as it was.
-  expect((await settled(now)).unequal).toEqual([]);
+  expect((await proofs.settled(now)).unequal).toEqual([]);
 });
 
 test('settling waits for the end of both feeds', async () => {
-  const now = await begun();
+  const now = await proofs.begun();
   await now.round();
   for (const side of ['source', 'destination'] as const) {
     const { pid } = await slot(side);
@@ -193,14 +57,14 @@ test('settling waits for the end of both feeds', async () => {
     } finally {
       process.kill(pid, 'SIGCONT');
     }
-    expect((await settled(now)).unequal).toEqual(['public.account']);
+    expect((await proofs.settled(now)).unequal).toEqual(['public.account']);
     await world.on('destination', `update account set note = 'a90002' where id = 90002`);
-    expect((await settled(now)).unequal).toEqual([]);
+    expect((await proofs.settled(now)).unequal).toEqual([]);
   }
 });
 
 test('a row that moves all the time does not hold the WAL, one that stays unequal does and is told', async () => {
-  const now = await begun();
+  const now = await proofs.begun();
   await underLoad(world, 300, async () => {
     await now.round();
     const before = await slot('source');
@@ -232,7 +96,7 @@ test('a row that moves all the time does not hold the WAL, one that stays unequa
 });
 
 test('settling breaks off a round that waits for the replication, and tells what it was waiting for', async () => {
-  const now = await begun();
+  const now = await proofs.begun();
   await world.on('destination', `update account set note = 'late' where id = 90005`);
   await now.round();
   // The slot confirms nothing any more, so that whoever asks whether this is late or wrong waits.
@@ -264,7 +128,7 @@ test('settling breaks off a round that waits for the replication, and tells what
 });
 
 test('more rows than anybody wants to hold become their table, which is proved again', async () => {
-  const now = await begun();
+  const now = await proofs.begun();
   await world.on('source', 'update account set note = note');
   const [then] = await world.on('source', 'select pg_current_wal_insert_lsn()::text as lsn');
   await proofs.drain();
@@ -277,11 +141,11 @@ test('more rows than anybody wants to hold become their table, which is proved a
     },
     { timeout: 60_000, interval: 300 },
   );
-  expect((await settled(now)).unequal).toEqual([]);
+  expect((await proofs.settled(now)).unequal).toEqual([]);
 });
 
 test('a slot that is gone ends the proof: nothing is said to be proved', async () => {
-  const now = await begun();
+  const now = await proofs.begun();
   await proofs.drop();
   await vi.waitFor(() => expect(now.round()).rejects.toThrow());
   await expect(now.settle(AbortSignal.timeout(2_000))).rejects.toThrow(/change feed|connection|terminat/i);
@@ -302,7 +166,7 @@ test('any names and types of keys are read as they are', async () => {
   const row = (n: number) =>
     `('it''s new-tuple: ${n}', 1.50, '2024-02-29 12:00+02', array['a,b', 'c"d', null], B'101', 'it''s', repeat('x', 5000)::bytea)`;
   for (const side of ['source', 'destination'] as const) await world.on(side, `insert into "Odd ""t.ä" values ${row(1)}, ${row(2)}`);
-  const now = await begun();
+  const now = await proofs.begun();
   await world.on('destination', `update "Odd ""t.ä" set at = at + interval '1 second' where "K[1]" like '%1'`);
   await world.on('source', `update "Odd ""t.ä" set big = 'y' where "K[1]" like '%2'`);
   await proofs.drain();
@@ -311,6 +175,6 @@ test('any names and types of keys are read as they are', async () => {
     // The old key, the new one, and that of the other row.
     expect(now.state.openKeys).toBe(3);
   });
-  expect((await settled(now)).unequal).toEqual([`public."Odd ""t.ä"`]);
+  expect((await proofs.settled(now)).unequal).toEqual([`public."Odd ""t.ä"`]);
   for (const side of ['source', 'destination'] as const) await world.on(side, `drop table "Odd ""t.ä"`, 'drop type "Mood[]"');
 });

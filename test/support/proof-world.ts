@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import type { Side } from '../../src/postgres/types.ts';
 import { withPairs } from '../../src/validator/pairs.ts';
 import { type Coverage, coverageOf, type Prints } from '../../src/validator/proof/covered.ts';
-import { DatabaseProof, type ProofRequest } from '../../src/validator/proof/database-proof.ts';
+import { DatabaseProof, type ProofRequest, type Settled } from '../../src/validator/proof/database-proof.ts';
 import type { ClusterWorld } from './validator-world.ts';
 
 const slots = { feed: 'pgupgrade_proof_test', local: 'pgupgrade_local_test' };
@@ -35,6 +35,7 @@ export function proofIn(world: ClusterWorld) {
         `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name ~ '^pgupgrade'`,
       );
   };
+  let opened: DatabaseProof | undefined;
   return {
     drop,
     /** Makes the slots: from here on changes are told. */
@@ -50,7 +51,28 @@ export function proofIn(world: ClusterWorld) {
     coverage(database = 'inapp'): Promise<Coverage> {
       return withPairs(factories, database, 1, new AbortController().signal, async ([pair]) => coverageOf(pair as never));
     },
-    open: (prints: Prints) => DatabaseProof.open(request(prints)),
+    async open(prints: Prints): Promise<DatabaseProof> {
+      opened = await DatabaseProof.open(request(prints));
+      return opened;
+    },
+    /** One of three tables that were seen equal after its slots were made. */
+    async begun(): Promise<DatabaseProof> {
+      const prints = await this.begin();
+      const tables = ['public.account', 'public.toggle', 'public.token'];
+      const verdict = await world.compare({ live: true, sequences: false, parts: 'rows', tables });
+      if (!verdict.equal) throw new Error('the tables are not equal to begin with');
+      return this.open(prints);
+    },
+    async settled(proof: DatabaseProof): Promise<Settled> {
+      await this.drain();
+      return proof.settle(new AbortController().signal);
+    },
+    /** What a test left open. */
+    async end(): Promise<void> {
+      await opened?.close();
+      opened = undefined;
+      await drop();
+    },
     /** A commit on both servers, so that their WAL is flushed, once the destination has everything. */
     async drain(): Promise<void> {
       await world.on('source', `select pg_logical_emit_message(true, 'pgupgrade', '')`);

@@ -53,23 +53,23 @@ export class WholeTables {
   }
 
   private async compareEach(): Promise<void> {
-    const { open, tables, differing } = this.parts;
-    for (const shown of this.left) {
-      if (this.resting) return;
-      const whole = open.wholeOf(shown);
-      const { asOf } = tables;
-      if (!tables.covered(shown)) open.forget(shown);
-      else if (await this.isEqual(shown)) {
-        if (whole) open.close(shown, ...whole);
-        tables.proved(shown, asOf);
-      } else differing.add(shown);
-    }
+    const { request, open, tables, signal } = this.parts;
+    for (const shown of this.left) if (!tables.covered(shown)) open.forget(shown);
+    if (this.left.length === 0) return;
+    await withPairs(request.factories, request.database, 1, signal, async (pairs) => {
+      for (const shown of this.left) {
+        if (this.resting) return;
+        if (tables.covered(shown)) await this.compareOne(shown, pairs);
+      }
+    });
   }
 
-  private async isEqual(shown: string): Promise<boolean> {
-    const { database, throttle, flow, factories } = this.parts.request;
-    const { signal } = this.parts;
-    const request = {
+  private async compareOne(shown: string, pairs: readonly Pair[]): Promise<void> {
+    const { open, tables, differing, request, signal } = this.parts;
+    const whole = open.wholeOf(shown);
+    const { asOf } = tables;
+    const { database, throttle, flow } = request;
+    const one = {
       databases: [database],
       live: true,
       sequences: false,
@@ -80,8 +80,11 @@ export class WholeTables {
       flow,
       signal,
     };
-    const { tables } = await withPairs(factories, database, 1, signal, (pairs) => compareRows(request, database, pairs, () => undefined));
-    return tables.length === 1 && tables.every(({ equal }) => equal);
+    const { tables: found } = await compareRows(one, database, pairs, () => undefined);
+    if (found.length === 1 && found.every(({ equal }) => equal)) {
+      if (whole) open.close(shown, ...whole);
+      tables.proved(shown, asOf);
+    } else differing.add(shown);
   }
 
   /**
