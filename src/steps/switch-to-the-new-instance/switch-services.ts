@@ -15,7 +15,7 @@ export const switchServices: Step<Needs> = {
   writeStop: 'after-promotion',
 
   async check(clients, run) {
-    // By this step's own record once it is there: what an instance is called is asked for once.
+    // Google is asked until this step has recorded it, and no more: nobody can write until it is done.
     const replacements = run.recall<readonly Replacement[]>('replacements') ?? (await wanted(clients));
     const changes = await connectionChanges(clients.workloads, clients.target.workloads, replacements);
     const driven = changes.filter(({ value }) => value !== undefined);
